@@ -1,0 +1,53 @@
+"""What a handler is given: the request, parsed once, and who sent it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from watchword.callers.caller import Caller, Mode
+from watchword.errors import NotAuthenticatedError
+from watchword.wire.request import Request
+
+
+class Call:
+    """One request on its way to a handler.
+
+    Shapes: ``caller`` is None where the route lets anyone in and no proof came; ``now_ms`` is the one time of this
+    request; ``parameters`` are the path's; ``body`` and ``query`` are the route's structs, decoded and checked.
+    """
+
+    __slots__ = ("body", "caller", "now_ms", "parameters", "query", "request")
+
+    def __init__(  # noqa: PLR0913 - a record of one request; each field is set at one place
+        self,
+        request: Request,
+        *,
+        caller: Caller | None,
+        now_ms: int,
+        parameters: dict[str, str],
+        body: Any = None,
+        query: Any = None,
+    ) -> None:
+        self.request = request
+        self.caller = caller
+        self.now_ms = now_ms
+        self.parameters = parameters
+        self.body = body
+        self.query = query
+
+    @property
+    def known(self) -> Caller:
+        """The caller, where the route lets in none without proof."""
+        if self.caller is None:
+            raise NotAuthenticatedError
+        return self.caller
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant that the caller acts in."""
+        return self.known.tenant_id
+
+    @property
+    def mode(self) -> Mode:
+        """Live or test."""
+        return self.known.mode

@@ -1,0 +1,93 @@
+"""What the product asks of a database: reads, transactions, and the news of what was withdrawn.
+
+Two backends keep this contract (``sqlite.py``, ``postgres.py``) and one suite tests both. A row is a plain sequence;
+each room's ``queries.py`` gives its values names. Times are Unix milliseconds, truth values 0 and 1, JSON is text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+Row = Sequence[Any]
+Value = str | int | float | bytes | None
+Answer = TypeVar("Answer")
+
+
+class Statement:
+    """One SQL statement with numbered parameters (``$1``), in the words of both backends.
+
+    Made once, at module level, so that each backend can prepare it once. ``sqlite`` replaces the whole text where
+    the two differ in more than the spelling of parameters.
+    """
+
+    __slots__ = ("postgres", "sqlite")
+
+    def __init__(self, text: str, *, sqlite: str | None = None) -> None:
+        self.postgres = text
+        self.sqlite = re.sub(r"\$(\d+)", r"?\1", sqlite if sqlite is not None else text)
+
+    def __repr__(self) -> str:
+        return f"Statement({self.postgres!r})"
+
+
+class Transaction(Protocol):
+    """Statements that happen together or not at all, seeing each other's changes."""
+
+    async def fetch_row(self, statement: Statement, *parameters: Value) -> Row | None:
+        """Return the first row, or None."""
+        ...
+
+    async def fetch_rows(self, statement: Statement, *parameters: Value) -> Sequence[Row]:
+        """Return all rows."""
+        ...
+
+    async def execute(self, statement: Statement, *parameters: Value) -> int:
+        """Run a change and return how many rows it touched.
+
+        Raises:
+            DuplicateError: a unique index refuses it; the transaction is lost.
+        """
+        ...
+
+    def withdraw(self, *subjects: str) -> None:
+        """Name subjects (``key:…``, ``session:…``, ``user:…``, ``tenant:…``) whose remembered proofs end at commit.
+
+        When the transaction's call returns, no process of this node takes a proof remembered before; other nodes
+        follow within one second.
+        """
+        ...
+
+
+Work = Callable[[Transaction], Awaitable[Answer]]
+"""A transaction's body. It awaits nothing but its transaction: SQLite runs it on the writer's thread, and it may run
+again from the start when the database asks for a retry (a serialization failure)."""
+
+
+class Database(Protocol):
+    """One database. Every method raises ``UnavailableError`` when the database cannot be reached or is full."""
+
+    async def fetch_row(self, statement: Statement, *parameters: Value) -> Row | None:
+        """Return the first row of a read by key, or None; on SQLite it runs at once, without leaving the thread."""
+        ...
+
+    async def fetch_rows(self, statement: Statement, *parameters: Value) -> Sequence[Row]:
+        """Return all rows of a read that an index bounds."""
+        ...
+
+    async def scan_rows(self, statement: Statement, *parameters: Value) -> Sequence[Row]:
+        """Return all rows of a read that may look at many, off the event loop and under a deadline.
+
+        Raises:
+            ScanTooLongError: the deadline passed; narrow the query.
+        """
+        ...
+
+    async def transaction(self, work: Work[Answer]) -> Answer:
+        """Run the work in one transaction, durable when this returns; whatever it raises rolls all of it back."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what waits and close; calls after it raise ``UnavailableError``."""
+        ...

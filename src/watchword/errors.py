@@ -1,0 +1,291 @@
+"""Every error the product raises on purpose: code, status, public sentence and private cause.
+
+One tree under ``WatchwordError``; ``wire/problems.py`` alone turns an error into bytes. A class is named by what is
+wrong. ``cause`` goes to the log and never to the caller.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class WatchwordError(Exception):
+    """The root of all errors raised on purpose.
+
+    Shapes: ``status`` is the HTTP status, ``name`` and ``code`` stand in the answer, ``message`` is the public
+    sentence, ``extensions`` are further public fields, ``headers`` further response headers, ``cause`` is private.
+    """
+
+    status: ClassVar[int] = 500
+    name: ClassVar[str] = "InternalServerError"
+    code: ClassVar[str] = "INTERNAL_SERVER_ERROR"
+    sentence: ClassVar[str] = "Something went wrong."
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        cause: str = "",
+        extensions: dict[str, object] | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(message or self.sentence)
+        self.message = message or self.sentence
+        self.cause = cause
+        self.extensions = extensions or {}
+        self.headers = headers
+
+
+class InternalError(WatchwordError):
+    """A fault of ours; the caller learns the request id only."""
+
+
+# 400
+
+
+class MalformedRequestError(WatchwordError):
+    """The request cannot be read: broken JSON, repeated credential headers, an impossible parameter."""
+
+    status = 400
+    name = "BadRequest"
+    code = "BAD_REQUEST"
+    sentence = "The request could not be understood"
+
+
+class TwoCredentialsError(MalformedRequestError):
+    """Two different proofs came in the headers of one request."""
+
+    code = "TWO_CREDENTIALS"
+    sentence = "The request carries two different credentials; send one"
+
+
+class InvalidFieldsError(WatchwordError):
+    """Fields of the body or query are wrong; ``fields`` names each."""
+
+    status = 400
+    name = "ValidationError"
+    code = "VALIDATION_ERROR"
+    sentence = "The following fields are invalid"
+
+    def __init__(self, fields: dict[str, str], *, cause: str = "") -> None:
+        listed = ", ".join(fields)
+        super().__init__(
+            f"The following field is invalid: {listed}" if len(fields) == 1 else f"{self.sentence}: {listed}",
+            cause=cause,
+            extensions={"fields": [{"path": path, "message": sentence} for path, sentence in fields.items()]},
+        )
+
+
+class SpentCodeError(MalformedRequestError):
+    """A mailed one-time code is unknown, used or past its end: one answer for all three."""
+
+    code = "INVALID_CODE"
+    sentence = "The code is invalid or has expired"
+
+
+# 401 and 419
+
+
+class NotAuthenticatedError(WatchwordError):
+    """No proof, or a dead one: one answer for unknown, wrong, revoked and malformed."""
+
+    status = 401
+    name = "Unauthorized"
+    code = "UNAUTHORIZED"
+    sentence = "You are not authenticated; log in or send a valid key"
+
+    def __init__(self, message: str | None = None, *, cause: str = "", reason: str = "") -> None:
+        super().__init__(message, cause=cause or reason, headers=(("www-authenticate", 'Bearer realm="watchword"'),))
+
+
+class WrongPasswordError(NotAuthenticatedError):
+    """The e-mail or the password is wrong, or the account is closed: one answer for all."""
+
+    sentence = "The email or password provided is incorrect"
+
+
+class ExpiredSessionTokenError(WatchwordError):
+    """The session token was good and has expired; the session can be refreshed or begun anew."""
+
+    status = 419
+    name = "TokenExpired"
+    code = "TOKEN_EXPIRED"
+    sentence = "The token has expired; refresh it or log in again"
+
+
+# 403
+
+
+class ForbiddenError(WatchwordError):
+    """A living proof without the right."""
+
+    status = 403
+    name = "Forbidden"
+    code = "FORBIDDEN"
+    sentence = "You are not authorized to perform this action"
+
+
+class InsufficientScopeError(ForbiddenError):
+    """The caller's role would allow it, the scopes of its key do not."""
+
+    code = "INSUFFICIENT_SCOPE"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(extensions={"requiredScope": scope}, cause=f"scope {scope} is missing")
+
+
+class SecretKeyInBrowserError(ForbiddenError):
+    """A secret key arrived from a browser, where nobody may have it."""
+
+    code = "SECRET_KEY_IN_BROWSER"
+    sentence = "A secret key was sent from a browser; use a publishable key there and rotate the secret one"
+
+
+class OriginNotAllowedError(ForbiddenError):
+    """The web origin is not on the publishable key's list."""
+
+    code = "ORIGIN_NOT_ALLOWED"
+    sentence = "This web origin may not use this key"
+
+
+class NetworkNotAllowedError(ForbiddenError):
+    """The client address is outside the secret key's networks."""
+
+    code = "NETWORK_NOT_ALLOWED"
+    sentence = "This network may not use this key"
+
+
+class NotAMemberError(ForbiddenError):
+    """The user is no member of the tenant that the request names."""
+
+    code = "NOT_A_MEMBER"
+    sentence = "You are not a member of this tenant"
+
+
+class TenantMismatchError(ForbiddenError):
+    """The publishable key and the proof beside it name two tenants."""
+
+    code = "TENANT_MISMATCH"
+    sentence = "The key and the credential belong to different tenants"
+
+
+class CrossSiteRequestError(ForbiddenError):
+    """A change that came with a cookie lacks the proof that it came from the tenant's own site."""
+
+    code = "CROSS_SITE_REQUEST"
+    sentence = "This request did not come from an allowed site"
+
+
+class RegistrationClosedError(ForbiddenError):
+    """The tenant does not let strangers register."""
+
+    code = "REGISTRATION_CLOSED"
+    sentence = "Registration is not open here"
+
+
+# 404, 405, 409, 412, 413, 415
+
+
+class NotFoundError(WatchwordError):
+    """No such thing, or another tenant's: one answer for both."""
+
+    status = 404
+    name = "NotFound"
+    code = "NOT_FOUND"
+    sentence = "The requested resource was not found"
+
+
+class MethodNotAllowedError(WatchwordError):
+    """The path exists, the method does not; ``allowed`` names those that do."""
+
+    status = 405
+    name = "MethodNotAllowed"
+    code = "METHOD_NOT_ALLOWED"
+    sentence = "This method is not allowed here"
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__(headers=(("allow", ", ".join(allowed)),))
+
+
+class ConflictError(WatchwordError):
+    """The thing exists already, or changed meanwhile."""
+
+    status = 409
+    name = "Conflict"
+    code = "CONFLICT"
+    sentence = "This conflicts with what is stored"
+
+
+class PreconditionFailedError(WatchwordError):
+    """``If-Match`` names another version than the stored one (RFC 9110 §13.1.1)."""
+
+    status = 412
+    name = "PreconditionFailed"
+    code = "PRECONDITION_FAILED"
+    sentence = "The resource has changed since it was read"
+
+
+class BodyTooLargeError(WatchwordError):
+    """The body is longer than a request may carry."""
+
+    status = 413
+    name = "ContentTooLarge"
+    code = "CONTENT_TOO_LARGE"
+    sentence = "The request body is too large"
+
+
+class UnsupportedMediaTypeError(WatchwordError):
+    """The body is not what the endpoint reads."""
+
+    status = 415
+    name = "UnsupportedMediaType"
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    sentence = "Send the body as application/json"
+
+
+# 429 and 503
+
+
+class RateLimitExceededError(WatchwordError):
+    """A limit is used up; ``retry_after_seconds`` says when to come again."""
+
+    status = 429
+    name = "TooManyRequests"
+    code = "RATE_LIMIT_EXCEEDED"
+    sentence = "Rate limit exceeded"
+
+    def __init__(self, retry_after_seconds: int, *, headers: tuple[tuple[str, str], ...] = (), cause: str = "") -> None:
+        super().__init__(
+            cause=cause,
+            extensions={"retryAfter": retry_after_seconds},
+            headers=(("retry-after", str(retry_after_seconds)), *headers),
+        )
+
+
+class UnavailableError(WatchwordError):
+    """A store or a bounded resource cannot serve now; nothing was changed."""
+
+    status = 503
+    name = "Unavailable"
+    code = "UNAVAILABLE"
+    sentence = "The service is temporarily unavailable; try again"
+
+    def __init__(self, message: str | None = None, *, cause: str = "", retry_after_seconds: int = 1) -> None:
+        super().__init__(message, cause=cause, headers=(("retry-after", str(retry_after_seconds)),))
+
+
+class ScanTooLongError(WatchwordError):
+    """A query looked at more than its deadline allows."""
+
+    status = 400
+    name = "BadRequest"
+    code = "QUERY_TOO_EXPENSIVE"
+    sentence = "The query takes too long; narrow the filter or sort by an indexed field"
+
+
+class DuplicateError(ConflictError):
+    """A unique index refused a row; ``index`` is private and lets a room say which field it was."""
+
+    def __init__(self, index: str) -> None:
+        super().__init__(cause=f"unique index {index}")
+        self.index = index

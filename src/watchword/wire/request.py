@@ -1,0 +1,91 @@
+"""One HTTP request as the product sees it, the same from the fast lane and from ASGI."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from watchword.errors import MalformedRequestError
+
+SINGLE_HEADERS: Final = frozenset(
+    {
+        b"authorization",
+        b"x-api-key",
+        b"apikey",
+        b"x-client-key",
+        b"x-publishable-key",
+        b"x-tenant-id",
+        b"origin",
+        b"cookie",
+        b"content-type",
+        b"content-length",
+        b"idempotency-key",
+        b"if-match",
+        b"host",
+    }
+)
+"""Headers that decide something and so may come once only: which of two would win is a question attackers ask."""
+
+BodyReader = Callable[[], Awaitable[bytes]]
+
+
+class Request:
+    """Method, path, query, headers and where it came from.
+
+    Shapes: ``path`` is decoded text and begins with a slash, ``query`` is the raw text behind the question mark,
+    header names are lower-case bytes, ``client_address`` is the address of the peer or, behind a trusted proxy, of
+    the proxy's client; ``scheme`` is ``http`` or ``https`` as the client saw it.
+    """
+
+    __slots__ = ("_read_body", "client_address", "headers", "id", "method", "path", "query", "scheme")
+
+    def __init__(
+        self,
+        method: str,
+        target: bytes,
+        headers: Sequence[tuple[bytes, bytes]],
+        *,
+        client_address: str,
+        scheme: str,
+        read_body: BodyReader | None = None,
+    ) -> None:
+        self.id = ""
+        self.method = method
+        path, _, self.query = target.partition(b"?")
+        self.path = path.decode("latin-1") if b"%" not in path else _decode_path(path)
+        self.headers = dict(headers)
+        if len(self.headers) != len(headers):
+            _require_single(headers)
+        self.client_address = client_address
+        self.scheme = scheme
+        self._read_body = read_body
+
+    def header(self, name: bytes) -> str | None:
+        """Return a header's value as text, or None; ``name`` is lower-case."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    async def body(self) -> bytes:
+        """Read the whole body.
+
+        Raises:
+            BodyTooLargeError: it is longer than the server takes.
+            MalformedRequestError: the client went away or stalled before it was complete.
+        """
+        return b"" if self._read_body is None else await self._read_body()
+
+
+def _decode_path(path: bytes) -> str:
+    try:
+        return unquote_to_bytes(path).decode("utf-8")
+    except UnicodeDecodeError:
+        raise MalformedRequestError("The path is not valid UTF-8") from None
+
+
+def _require_single(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    seen: set[bytes] = set()
+    for name, _ in headers:
+        if name in seen and name in SINGLE_HEADERS:
+            raise MalformedRequestError(f"The header {name.decode('latin-1')} came more than once")
+        seen.add(name)

@@ -1,0 +1,64 @@
+"""One HTTP response: status, header lines and body, ready for the wire."""
+
+from __future__ import annotations
+
+import http
+import re
+from typing import Final
+
+import msgspec
+
+_encoder: Final = msgspec.json.Encoder()
+
+JSON_TYPE: Final = b"content-type: application/json; charset=utf-8\r\n"
+NO_STORE: Final = b"cache-control: no-store\r\n"
+"""On every answer that carries a credential or private data (RFC 9111 §5.2.2.5)."""
+
+_UNSAFE_IN_HEADER: Final = re.compile(r"[\x00-\x1f\x7f]|[^\x00-\xff]")
+
+STATUS_LINES: Final = {
+    status: f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase if status in set(http.HTTPStatus) else 'Token Expired'}\r\n".encode()
+    for status in (*[int(known) for known in http.HTTPStatus if known >= 200], 419)  # noqa: PLR2004 - no 1xx here
+}
+
+
+class Response:
+    """What goes back. ``lines`` are raw header lines, each ended by CRLF and free of any other control character."""
+
+    __slots__ = ("body", "lines", "status")
+
+    def __init__(self, status: int, body: bytes, lines: bytes = JSON_TYPE) -> None:
+        self.status = status
+        self.body = body
+        self.lines = lines
+
+    def header_pairs(self) -> list[tuple[bytes, bytes]]:
+        """Return the header lines as pairs, the form that ASGI wants; names are lower-case."""
+        pairs = []
+        for line in self.lines.split(b"\r\n")[:-1]:
+            name, _, value = line.partition(b": ")
+            pairs.append((name, value))
+        return pairs
+
+
+def header_line(name: str, value: str) -> bytes:
+    """Make one header line; ``name`` is lower-case.
+
+    Raises:
+        ValueError: the value holds a control character or leaves Latin-1 (RFC 9110 §5.5): nothing can be split.
+    """
+    if _UNSAFE_IN_HEADER.search(value):
+        msg = f"unsafe value for the header {name}"
+        raise ValueError(msg)
+    return f"{name}: {value}\r\n".encode("latin-1")
+
+
+def json_response(status: int, value: object, *, private: bool = True, lines: bytes = b"") -> Response:
+    """Answer with a value as JSON; ``private`` forbids every cache to keep it."""
+    head = JSON_TYPE + NO_STORE if private else JSON_TYPE
+    return Response(status, _encoder.encode(value), head + lines)
+
+
+def no_content() -> Response:
+    """Answer 204 with nothing."""
+    return Response(204, b"", b"")

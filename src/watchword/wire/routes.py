@@ -1,0 +1,141 @@
+"""The Route record and the matcher: one line of a room's ``routes.py`` says all about an endpoint but what it does.
+
+One of the places that may be less plain for speed (``bench/hello.py``): a fixed path is found by one dictionary
+look-up, a path with a parameter by one look-up a segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, Literal
+
+import msgspec
+
+from watchword.errors import MethodNotAllowedError, NotFoundError
+from watchword.wire.response import Response
+
+Callers = Literal["anyone", "user", "key", "any caller"]
+"""Who may call: ``anyone`` without proof too, ``user`` with a session, ``key`` with a secret or publishable key."""
+
+ErrorStyle = Literal["document", "oauth"]
+Handler = Callable[[Any], Awaitable[Response]]
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint.
+
+    Shapes: ``path`` has parameters in braces (``/api/keys/{id}``); ``permission`` is ``resource:action`` or None
+    where the handler decides for itself whom it serves; ``limit`` is a name in ``limits/policies.py`` counted before
+    anything else; ``body`` and ``query`` are the structs that the request is parsed into, once; ``answer`` documents
+    what comes back with ``status``.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    callers: Callers
+    summary: str
+    permission: str | None = None
+    limit: str | None = None
+    style: ErrorStyle = "document"
+    body: Any = None
+    body_is_optional: bool = False
+    query: Any = None
+    answer: Any = None
+    status: int = 200
+    tag: str = ""
+
+
+class Match(msgspec.Struct, frozen=True):
+    """A route and what its braces matched."""
+
+    route: Route
+    parameters: dict[str, str]
+
+
+class _Node:
+    __slots__ = ("children", "parameter", "routes")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node] = {}
+        self.parameter: _Node | None = None
+        self.routes: dict[str, Route] = {}
+
+
+_NO_PARAMETERS: Final[dict[str, str]] = {}
+
+
+class RouteTable:
+    """All routes of the running product."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = tuple(routes)
+        self._fixed: dict[tuple[str, str], Match] = {}
+        self._root = _Node()
+        for route in self.routes:
+            self._add(route)
+
+    def match(self, method: str, path: str) -> Match:
+        """Find the route of a request; a fixed segment wins over a parameter; HEAD is served by GET.
+
+        Raises:
+            NotFoundError: no route has this path.
+            MethodNotAllowedError: the path is served with other methods.
+        """
+        found = self._fixed.get((method, path))
+        if found is not None:
+            return found
+        values: list[str] = []
+        node = self._walk(self._root, path.split("/")[1:], 0, values)
+        if node is None:
+            raise NotFoundError
+        route = node.routes.get(method) or (node.routes.get("GET") if method == "HEAD" else None)
+        if route is None:
+            raise MethodNotAllowedError(_allowed(node.routes))
+        names = [segment[1:-1] for segment in route.path.split("/") if segment.startswith("{")]
+        return Match(route, dict(zip(names, values, strict=True)) if values else _NO_PARAMETERS)
+
+    def methods(self, path: str) -> tuple[str, ...]:
+        """Return the methods that a path is served with, none for an unknown path."""
+        node = self._walk(self._root, path.split("/")[1:], 0, [])
+        return _allowed(node.routes) if node is not None else ()
+
+    def _add(self, route: Route) -> None:
+        node = self._root
+        for segment in route.path.split("/")[1:]:
+            if segment.startswith("{"):
+                if node.parameter is None:
+                    node.parameter = _Node()
+                node = node.parameter
+            else:
+                node = node.children.setdefault(segment, _Node())
+        if route.method in node.routes:
+            msg = f"two routes for {route.method} {route.path}"
+            raise ValueError(msg)
+        node.routes[route.method] = route
+        if "{" not in route.path:
+            self._fixed[route.method, route.path] = Match(route, _NO_PARAMETERS)
+
+    def _walk(self, node: _Node, segments: list[str], index: int, values: list[str]) -> _Node | None:
+        if index == len(segments):
+            return node if node.routes else None
+        segment = segments[index]
+        child = node.children.get(segment)
+        if child is not None:
+            found = self._walk(child, segments, index + 1, values)
+            if found is not None:
+                return found
+        if node.parameter is None or not segment:
+            return None
+        values.append(segment)
+        found = self._walk(node.parameter, segments, index + 1, values)
+        if found is None:
+            values.pop()
+        return found
+
+
+def _allowed(routes: dict[str, Route]) -> tuple[str, ...]:
+    methods = sorted(routes)
+    if "GET" in routes:
+        methods.append("HEAD")
+    return (*methods, "OPTIONS")
