@@ -18,7 +18,7 @@ class Call:
 
     __slots__ = ("body", "caller", "now_ms", "parameters", "query", "request")
 
-    def __init__(  # noqa: PLR0913 - a record of one request; each field is set at one place
+    def __init__(
         self,
         request: Request,
         *,
