@@ -1,0 +1,1 @@
+"""Tenants, their settings and plans, their members with one role each, and invitations by e-mail."""
