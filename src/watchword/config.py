@@ -1,0 +1,259 @@
+"""The settings: one table with every name, default, unit and bound, read once at start into a frozen value.
+
+The command line wins over the environment, the environment over ``.env.local``, that over ``.env``, that over the
+defaults. Whatever is wrong ends the start with one sentence; ``docs/settings.md`` lists the table.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from watchword.data_directory import keep_master_secret
+from watchword.errors import WatchwordError
+from watchword.setting_kinds import Network, PlanLimits, Secret, is_loopback
+from watchword.setting_table import MASTER_SECRET_CHARACTERS_MIN, SETTINGS, Setting
+
+_PREFIX: Final = "WATCHWORD_"
+
+CLIENT_NAMES: Final = frozenset(
+    {
+        "WATCHWORD_URL",
+        "WATCHWORD_CA_FILE",
+        "WATCHWORD_EMAIL",
+        "WATCHWORD_PASSWORD",
+        "WATCHWORD_CLIENT_KEY",
+        "WATCHWORD_SECRET_KEY",
+        "WATCHWORD_TEST_CLIENT_KEY",
+        "WATCHWORD_TEST_SECRET_KEY",
+        "WATCHWORD_TENANT_ID",
+        "WATCHWORD_OAUTH_CLIENT_ID",
+        "WATCHWORD_OAUTH_CLIENT_SECRET",
+    }
+)
+"""Names that ``demo.env`` gives to clients: a shell that has read that file can still start the server."""
+
+
+class SettingError(WatchwordError):
+    """A setting is unknown, wrong or unsafe; the message names the variable, the value and what is allowed."""
+
+    name = "WrongSetting"
+    code = "WRONG_SETTING"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator decided; see ``SETTINGS`` for each field's sentence."""
+
+    data_directory: Path
+    host: str
+    port: int
+    http_port: int | None
+    tls: Literal["auto", "on", "off"]
+    tls_certificate: Path | None
+    tls_key: Path | None
+    behind_proxy: tuple[Network, ...]
+    public_url: str | None
+    issuer: str | None
+    database_url: Secret | None
+    database_connections: int
+    scan_deadline_ms: int
+    secret: Secret | None
+    secret_file: Path | None
+    workers: int
+    fast_lane: bool
+    log_format: Literal["console", "json"]
+    log_level: Literal["debug", "info", "warning", "error"]
+    token_expiration_seconds: int
+    session_absolute_seconds: int
+    refresh_grace_seconds: int
+    password_threads: int
+    password_queue_max: int
+    body_bytes_max: int
+    header_timeout_seconds: int
+    body_timeout_seconds: int
+    keep_alive_seconds: int
+    connections_per_address: int
+    backlog: int
+    requests_per_minute_per_address: int
+    allowed_origins: tuple[str, ...]
+    plans: Mapping[str, PlanLimits]
+    smtp_url: Secret | None
+    mail_from: str
+
+    @property
+    def is_tls_on(self) -> bool:
+        """Say whether the main listener speaks TLS: by default it does, unless a trusted proxy does it instead."""
+        if self.tls == "auto":
+            return self.tls_certificate is not None or not self.behind_proxy
+        return self.tls == "on"
+
+    @property
+    def token_issuer(self) -> str:
+        """The ``iss`` of session tokens: the issuer, else the public URL, else the product's name."""
+        return self.issuer or self.public_url or "watchword"
+
+
+def load_settings(environ: Mapping[str, str], directory: Path, overrides: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of this start.
+
+    ``directory`` is where ``.env`` and ``.env.local`` are looked for; ``overrides`` are the command line's, under the
+    names of the environment. An empty text counts as unset.
+
+    Raises:
+        SettingError: a name is unknown, a value wrong, or a combination unsafe.
+    """
+    return settings_from_texts(gather_texts(environ, directory, overrides))
+
+
+def gather_texts(
+    environ: Mapping[str, str], directory: Path, overrides: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Collect the text of each setting that is given, by its variable; no value is looked at yet.
+
+    Raises:
+        SettingError: a ``WATCHWORD_`` name is unknown, or a file cannot be read.
+    """
+    texts: dict[str, str] = {}
+    for source in (_read_env_file(directory / ".env"), _read_env_file(directory / ".env.local"), environ):
+        _require_known_names(source)
+        texts.update(_given(source))
+    texts.update(overrides or {})
+    return texts
+
+
+def settings_from_texts(texts: Mapping[str, str]) -> Settings:
+    """Make the settings of texts by variable, and check them one by one and together.
+
+    Raises:
+        SettingError: a value is wrong, or a combination unsafe.
+    """
+    values: dict[str, Any] = {setting.field: _read(setting, texts.get(setting.variable)) for setting in SETTINGS}
+    settings = Settings(**values)
+    _require_pairs(settings)
+    _require_lifetimes(settings)
+    _require_safe_listener(settings)
+    return settings
+
+
+def open_master_secret(settings: Settings) -> Secret:
+    """Return the secret that signing keys are sealed under; on the first start without one, make it.
+
+    Raises:
+        SettingError: ``WATCHWORD_SECRET_FILE`` cannot be read or holds too little.
+    """
+    if settings.secret is not None:
+        return settings.secret
+    if settings.secret_file is None:
+        return Secret(keep_master_secret(settings.data_directory))
+    try:
+        text = settings.secret_file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(
+            f'WATCHWORD_SECRET_FILE is "{settings.secret_file}"; it must be a readable text file.', cause=str(error)
+        ) from None
+    if len(text) < MASTER_SECRET_CHARACTERS_MIN:
+        raise SettingError(
+            f'WATCHWORD_SECRET_FILE is "{settings.secret_file}"; '
+            f"it must hold at least {MASTER_SECRET_CHARACTERS_MIN} characters."
+        )
+    return Secret(text)
+
+
+def _given(source: Mapping[str, str]) -> dict[str, str]:
+    given = {}
+    for setting in SETTINGS:
+        text = source.get(setting.variable) or source.get(setting.other or "")
+        if text:
+            given[setting.variable] = text
+    return given
+
+
+def _read(setting: Setting, text: str | None) -> object:
+    chosen = text or setting.default
+    if chosen is None:
+        return None
+    try:
+        return setting.kind.read(chosen)
+    except ValueError:
+        shown = "has a value that is not shown here" if setting.is_secret else f'is "{_shortened(chosen)}"'
+        raise SettingError(f"{setting.variable} {shown}; it must be {setting.kind.allowed}.") from None
+
+
+def _shortened(text: str) -> str:
+    longest_shown = 100
+    return text if len(text) <= longest_shown else f"{text[:longest_shown]}…"
+
+
+def _require_known_names(names: Iterable[str]) -> None:
+    known = {setting.variable for setting in SETTINGS}
+    for name in sorted(names):
+        if not name.startswith(_PREFIX) or name in known or name in CLIENT_NAMES:
+            continue
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
+        raise SettingError(f"{name} is not a setting; the nearest is {nearest[0]}.")
+
+
+def _require_pairs(settings: Settings) -> None:
+    if settings.tls_certificate is not None and settings.tls_key is None:
+        raise SettingError(
+            f'WATCHWORD_TLS_CERT is "{settings.tls_certificate}" and WATCHWORD_TLS_KEY is not set; give both or neither.'
+        )
+    if settings.tls_key is not None and settings.tls_certificate is None:
+        raise SettingError(
+            f'WATCHWORD_TLS_KEY is "{settings.tls_key}" and WATCHWORD_TLS_CERT is not set; give both or neither.'
+        )
+    if settings.tls == "off" and settings.tls_certificate is not None:
+        raise SettingError(
+            'WATCHWORD_TLS is "off" and WATCHWORD_TLS_CERT is set; give no certificate, or leave TLS on.'
+        )
+    if settings.secret is not None and settings.secret_file is not None:
+        raise SettingError("WATCHWORD_SECRET and WATCHWORD_SECRET_FILE are both set; give one of them.")
+
+
+def _require_lifetimes(settings: Settings) -> None:
+    if settings.token_expiration_seconds > settings.session_absolute_seconds:
+        raise SettingError(
+            f'WATCHWORD_TOKEN_EXPIRATION is "{settings.token_expiration_seconds}"; '
+            "it must be at most WATCHWORD_SESSION_ABSOLUTE_SECONDS, "
+            f"which is {settings.session_absolute_seconds}."
+        )
+
+
+def _require_safe_listener(settings: Settings) -> None:
+    if settings.is_tls_on or settings.behind_proxy or is_loopback(settings.host):
+        return
+    raise SettingError(
+        f'WATCHWORD_HOST is "{settings.host}" and WATCHWORD_TLS is "off": passwords and keys would cross the network '
+        "in the clear; it must be a loopback address, or TLS on, or WATCHWORD_BEHIND_PROXY the network of a proxy "
+        "that speaks TLS."
+    )
+
+
+def _read_env_file(path: Path) -> dict[str, str]:
+    """Read ``NAME=value`` lines: comments, blank lines, ``export`` and matching quotes are understood."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(
+            f"{path} cannot be read; it must be a readable text file in UTF-8.", cause=str(error)
+        ) from None
+    pairs = {}
+    for line in lines:
+        name, separator, value = line.strip().removeprefix("export ").partition("=")
+        if separator and not name.startswith("#"):
+            pairs[name.strip()] = _unquoted(value.strip())
+    return pairs
+
+
+def _unquoted(value: str) -> str:
+    for quote in ("'", '"'):
+        if value.startswith(quote):
+            inside, separator, _ = value[1:].partition(quote)
+            return inside if separator else value
+    return value.partition(" #")[0].rstrip()
