@@ -25,8 +25,8 @@ class Call:
         caller: Caller | None,
         now_ms: int,
         parameters: dict[str, str],
-        body: Any = None,
-        query: Any = None,
+        body: Any = None,  # noqa: ANN401 - only the route knows its own struct
+        query: Any = None,  # noqa: ANN401 - the same
     ) -> None:
         self.request = request
         self.caller = caller

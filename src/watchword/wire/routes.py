@@ -25,7 +25,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint.
 
     Shapes: ``path`` has parameters in braces (``/api/keys/{id}``); ``permission`` is ``resource:action`` or None
-    where the handler decides for itself whom it serves; ``limit`` is a name in ``limits/policies.py`` counted before
+    where the handler decides for itself whom it serves; ``publishable`` lets a publishable key read here; ``limit`` is a name in ``limits/policies.py`` counted before
     anything else; ``body`` and ``query`` are the structs that the request is parsed into, once; ``answer`` documents
     what comes back with ``status``.
     """
@@ -36,6 +36,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     callers: Callers
     summary: str
     permission: str | None = None
+    publishable: bool = False
     limit: str | None = None
     style: ErrorStyle = "document"
     body: Any = None

@@ -1,0 +1,33 @@
+"""The names of what is recorded, and nothing else: a test holds every recorded event to this list."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """Something an operator may have to answer for."""
+
+    LOGGED_IN = "user.logged_in"
+    LOGIN_FAILED = "user.login_failed"
+    LOCKED_OUT = "user.locked_out"
+    LOGGED_OUT = "user.logged_out"
+    REGISTERED = "user.registered"
+    USER_CREATED = "user.created"
+    USER_DISABLED = "user.disabled"
+    USER_ENABLED = "user.enabled"
+    PASSWORD_CHANGED = "user.password_changed"  # noqa: S105 - the name of an event
+    EMAIL_CHANGED = "user.email_changed"
+    EMAIL_VERIFIED = "user.email_verified"
+    SESSION_ENDED = "session.ended"
+    KEY_CREATED = "key.created"
+    KEY_CHANGED = "key.changed"
+    KEY_ROTATED = "key.rotated"
+    KEY_REVOKED = "key.revoked"
+    SECRET_KEY_IN_BROWSER = "secret_key.in_browser"  # noqa: S105 - the name of an event
+    TENANT_CREATED = "tenant.created"
+    TENANT_CHANGED = "tenant.changed"
+    MEMBER_INVITED = "member.invited"
+    MEMBER_JOINED = "member.joined"
+    MEMBER_CHANGED = "member.changed"
+    MEMBER_REMOVED = "member.removed"

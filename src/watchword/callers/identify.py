@@ -1,0 +1,208 @@
+"""From the credential headers of one request to its Caller; the only place that does.
+
+Each credential is recognised by its shape and handed to the one resolver for that shape. A header wins over the
+cookie; two different proofs are refused; a publishable key beside a proof only names tenant and mode.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Final
+
+import msgspec
+
+from watchword.callers.caller import Caller, CallerKind
+from watchword.callers.tenant import TenantChooser
+from watchword.credentials.api_key import ApiKeyProver, KeyProof, has_key_shape
+from watchword.credentials.session_token import SessionProof, SessionTokens, has_session_token_shape
+from watchword.errors import (
+    NetworkNotAllowedError,
+    NotAuthenticatedError,
+    OriginNotAllowedError,
+    SecretKeyInBrowserError,
+    TwoCredentialsError,
+)
+from watchword.wire.cookies import read_session_cookie
+from watchword.wire.request import Request
+
+_KEY_HEADERS: Final = (b"x-api-key", b"apikey")
+_PUBLISHABLE_HEADERS: Final = (b"x-client-key", b"x-publishable-key")
+_SCHEMES: Final = frozenset({"bearer", "jwt"})
+
+
+class Presented(msgspec.Struct):
+    """The credentials that a request carries, told apart by shape and not yet proved."""
+
+    session_token: str | None = None
+    secret_key: str | None = None
+    publishable_key: str | None = None
+    from_cookie: bool = False
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """A proved caller and the web origins that may read its answers; ``session`` only for users."""
+
+    caller: Caller
+    allowed_origins: tuple[str, ...]
+    session: SessionProof | None = None
+
+
+class Identifier:
+    """Proves callers; holds the resolvers."""
+
+    def __init__(self, *, session_tokens: SessionTokens, api_keys: ApiKeyProver, tenants: TenantChooser) -> None:
+        self._session_tokens = session_tokens
+        self._api_keys = api_keys
+        self._tenants = tenants
+
+    async def identify(self, request: Request, now_ms: int) -> Identity | None:
+        """Return who is calling, or None when the request carries no credential at all.
+
+        Raises:
+            NotAuthenticatedError: a credential is there and does not prove itself.
+            ExpiredSessionTokenError: it is a session token that was good until it expired.
+            TwoCredentialsError: two different proofs, or two different publishable keys.
+            ForbiddenError: a living proof that may not be used from here, or for this tenant.
+        """
+        presented = read_credentials(request)
+        if presented.secret_key is not None:
+            return await self._by_secret_key(request, presented, now_ms)
+        if presented.session_token is not None:
+            return await self._by_session(request, presented, now_ms)
+        if presented.publishable_key is not None:
+            key = await self._prove_publishable(request, presented.publishable_key, now_ms)
+            self._tenants.require_same_tenant(request, key)
+            return Identity(_key_caller(key), key.allowed_origins or key.tenant_origins)
+        return None
+
+    async def _by_secret_key(self, request: Request, presented: Presented, now_ms: int) -> Identity:
+        key = await self._api_keys.prove(presented.secret_key or "", now_ms)
+        _require_server(request)
+        _require_network(request, key)
+        self._tenants.require_same_tenant(request, key)
+        if presented.publishable_key is not None:
+            beside = await self._prove_publishable(request, presented.publishable_key, now_ms)
+            self._tenants.require_agreement(key, beside)
+        return Identity(_key_caller(key), key.tenant_origins)
+
+    async def _by_session(self, request: Request, presented: Presented, now_ms: int) -> Identity:
+        session = await self._session_tokens.prove(presented.session_token or "", now_ms)
+        key = None
+        if presented.publishable_key is not None:
+            key = await self._prove_publishable(request, presented.publishable_key, now_ms)
+        chosen = await self._tenants.choose(request, session, key)
+        caller = Caller(
+            CallerKind.USER,
+            chosen.tenant_id,
+            chosen.mode,
+            session.user_id,
+            chosen.role,
+            None,
+            session.session_id,
+            chosen.plan,
+            None,
+            presented.from_cookie,
+        )
+        return Identity(caller, chosen.allowed_origins, session)
+
+    async def _prove_publishable(self, request: Request, text: str, now_ms: int) -> KeyProof:
+        key = await self._api_keys.prove(text, now_ms)
+        if key.allowed_origins and request.header(b"origin") not in key.allowed_origins:
+            raise OriginNotAllowedError
+        return key
+
+
+def read_credentials(request: Request) -> Presented:
+    """Tell apart what the credential headers carry; the cookie counts only where no header proves anyone.
+
+    Raises:
+        NotAuthenticatedError: a header holds something of no known shape.
+        TwoCredentialsError: two different proofs, or two different publishable keys.
+    """
+    headers = request.headers
+    presented = Presented()
+    authorization = headers.get(b"authorization")
+    if authorization is not None:
+        _take_authorization(presented, authorization.decode("latin-1"))
+    for name in _KEY_HEADERS:
+        value = headers.get(name)
+        if value is not None:
+            _take_key(presented, value.decode("latin-1"))
+    for name in _PUBLISHABLE_HEADERS:
+        value = headers.get(name)
+        if value is not None:
+            _take_publishable(presented, value.decode("latin-1"))
+    if presented.session_token is not None and presented.secret_key is not None:
+        raise TwoCredentialsError
+    cookie = headers.get(b"cookie")
+    if cookie is not None and presented.session_token is None and presented.secret_key is None:
+        presented.session_token = read_session_cookie(cookie.decode("latin-1"))
+        presented.from_cookie = presented.session_token is not None
+    return presented
+
+
+def read_session_token(request: Request) -> str | None:
+    """Return the session token that a request carries, proved or not, or None."""
+    return read_credentials(request).session_token
+
+
+def _take_authorization(presented: Presented, value: str) -> None:
+    scheme, _, credential = value.partition(" ")
+    credential = credential.strip(" ")
+    if scheme.lower() not in _SCHEMES:
+        raise NotAuthenticatedError(reason="authorization scheme")
+    if has_session_token_shape(credential):
+        presented.session_token = credential
+    elif credential.startswith("sk_") and has_key_shape(credential):
+        presented.secret_key = credential
+    else:
+        raise NotAuthenticatedError(reason="bearer shape")
+
+
+def _take_key(presented: Presented, value: str) -> None:
+    if not has_key_shape(value):
+        raise NotAuthenticatedError(reason="key shape")
+    if value.startswith("pk_"):
+        _take_publishable(presented, value)
+    elif presented.secret_key not in {None, value}:
+        raise TwoCredentialsError
+    else:
+        presented.secret_key = value
+
+
+def _take_publishable(presented: Presented, value: str) -> None:
+    if not value.startswith("pk_") or not has_key_shape(value):
+        raise NotAuthenticatedError(reason="publishable key shape")
+    if presented.publishable_key not in {None, value}:
+        raise TwoCredentialsError
+    presented.publishable_key = value
+
+
+def _require_server(request: Request) -> None:
+    if b"origin" in request.headers or b"sec-fetch-site" in request.headers:
+        raise SecretKeyInBrowserError
+
+
+def _require_network(request: Request, key: KeyProof) -> None:
+    if not key.allowed_networks:
+        return
+    try:
+        address = ip_address(request.client_address)
+    except ValueError:
+        raise NetworkNotAllowedError(cause="the client has no address") from None
+    if not any(address.version == network.version and address in network for network in key.allowed_networks):
+        raise NetworkNotAllowedError
+
+
+def _key_caller(key: KeyProof) -> Caller:
+    return Caller(
+        CallerKind(key.kind),
+        key.tenant_id,
+        key.mode,
+        key.key_id,
+        None,
+        key.scopes,
+        key.key_id,
+        key.plan,
+        key.rate_limit_per_minute,
+    )

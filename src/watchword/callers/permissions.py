@@ -1,0 +1,85 @@
+"""What a caller may do: one table of which credential kind may hold which permission, with "no" as the default.
+
+A permission is ``resource:action``. The resources named here manage a tenant or the installation; every other
+resource is a collection. Scopes narrow what the table gives and never widen it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from watchword.callers.caller import Caller, CallerKind, Role
+from watchword.errors import ForbiddenError, InsufficientScopeError
+
+TENANT_RESOURCES: Final = frozenset({"keys", "clients", "members", "tenants", "audit"})
+"""What a tenant-admin manages in the own tenant."""
+
+INSTALLATION_RESOURCES: Final = frozenset({"installation"})
+"""What only a super-admin manages."""
+
+_READ: Final = frozenset({"read"})
+_READ_AND_WRITE: Final = frozenset({"read", "write"})
+_NOTHING: Final[frozenset[str]] = frozenset()
+
+COLLECTION_ACTIONS: Final[dict[CallerKind | Role, frozenset[str]]] = {
+    CallerKind.PUBLISHABLE_KEY: _READ,
+    CallerKind.SECRET_KEY: _READ_AND_WRITE,
+    Role.TENANT_VIEWER: _READ,
+    Role.TENANT_EDITOR: _READ_AND_WRITE,
+    Role.TENANT_ADMIN: _READ_AND_WRITE,
+    Role.SUPER_ADMIN: _READ_AND_WRITE,
+}
+"""Actions on collections; a publishable key's reading is further held to collections marked public."""
+
+TENANT_ACTIONS: Final[dict[CallerKind | Role, frozenset[str]]] = {
+    Role.TENANT_ADMIN: _READ_AND_WRITE,
+    Role.SUPER_ADMIN: _READ_AND_WRITE,
+}
+"""Actions on keys, clients, members, settings and the audit log."""
+
+INSTALLATION_ACTIONS: Final[dict[CallerKind | Role, frozenset[str]]] = {Role.SUPER_ADMIN: _READ_AND_WRITE}
+
+SCOPE_PATTERN: Final = re.compile(r"(?:\*|[a-z][a-z0-9_-]{0,62}):(?:\*|read|write)")
+"""The grammar of a scope: resource, colon, action, with ``*`` for either."""
+
+
+def require_permission(caller: Caller, permission: str, *, public: bool) -> None:
+    """Refuse a caller who may not do this.
+
+    ``public`` says that a publishable key may read here; it opens nothing else.
+
+    Raises:
+        ForbiddenError: neither its kind nor its role may.
+        InsufficientScopeError: they may, and its scopes leave it out.
+    """
+    resource, _, action = permission.partition(":")
+    if caller.kind is CallerKind.PUBLISHABLE_KEY and not (public and action == "read"):
+        raise ForbiddenError(cause=f"a publishable key never holds {permission} here")
+    if action not in _actions(caller, resource):
+        raise ForbiddenError(cause=f"{caller.role or caller.kind} does not hold {permission}")
+    if not is_in_scope(caller.scopes, permission):
+        raise InsufficientScopeError(permission)
+
+
+def is_in_scope(scopes: tuple[str, ...] | None, permission: str) -> bool:
+    """Say whether scopes leave a permission standing; None narrows nothing, an empty tuple everything."""
+    if scopes is None:
+        return True
+    resource, _, action = permission.partition(":")
+    for scope in scopes:
+        scope_resource, _, scope_action = scope.partition(":")
+        if scope_resource in {"*", resource} and scope_action in {"*", action}:
+            return True
+    return False
+
+
+def _actions(caller: Caller, resource: str) -> frozenset[str]:
+    holder: CallerKind | Role | None = caller.role if caller.kind is CallerKind.USER else caller.kind
+    if holder is None:
+        return _NOTHING
+    if resource in INSTALLATION_RESOURCES:
+        return INSTALLATION_ACTIONS.get(holder, _NOTHING)
+    if resource in TENANT_RESOURCES:
+        return TENANT_ACTIONS.get(holder, _NOTHING)
+    return COLLECTION_ACTIONS.get(holder, _NOTHING)

@@ -1,0 +1,151 @@
+"""The limits of a request: per address, per endpoint, per key and per tenant, and the header lines that tell of them.
+
+One process counts in its own memory. Several processes or nodes hold one limit together by leasing shares of each
+window from the store (``shares.py``): a request waits for the store only when the process's share is used up.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from watchword.errors import RateLimitExceededError
+from watchword.limits.policies import ATTEMPTS, HOUR, MINUTE, PLANS, Plan, Policy
+from watchword.limits.shares import Shares
+from watchword.limits.window import WindowCounter
+
+_WINDOW_NAMES: Final = {MINUTE: "minute", HOUR: "hour"}
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a limit says of one request that may pass."""
+
+    limit: int
+    remaining: int
+    reset_seconds: int
+    window_seconds: int
+
+
+class Limited(msgspec.Struct, frozen=True):
+    """What limits see of a caller: the tenant with its plan, and the key with a limit of its own."""
+
+    tenant_id: str
+    plan: Plan
+    credential_id: str
+    credential_per_minute: int | None
+
+
+class Limiter:
+    """Counts requests and refuses those over a limit."""
+
+    def __init__(self, *, address_per_minute: int, shares: Shares | None = None) -> None:
+        self._address = Policy("address", address_per_minute, MINUTE)
+        self._shares = shares
+        self._counters: dict[str, WindowCounter] = {}
+
+    def require_address(self, bucket: str, now_ms: int) -> None:
+        """Refuse an address that floods this process; in memory alone, before anything else is done.
+
+        Raises:
+            RateLimitExceededError: too many requests of one address within a minute.
+        """
+        counter = self._counter("address", MINUTE)
+        if counter.take(bucket, self._address.count, now_ms) < 0:
+            raise _refusal(self._address, counter, now_ms)
+
+    async def require_attempt(self, name: str, subject: str, now_ms: int) -> None:
+        """Refuse more attempts at an endpoint than ``policies.ATTEMPTS`` allows one subject.
+
+        Raises:
+            RateLimitExceededError: the window is used up.
+            UnavailableError: the store is down and this limit refuses then.
+        """
+        await self._take(ATTEMPTS[name], subject, now_ms)
+
+    async def require_caller(self, caller: Limited, now_ms: int) -> Verdict | None:
+        """Count a request of a proved caller: its key's own limit, then the tenant's ceilings.
+
+        Returns the verdict of the tightest minute limit, or None when nothing limits this caller.
+
+        Raises:
+            RateLimitExceededError: one of them is used up; what was taken from the others stays taken.
+        """
+        verdict = None
+        if caller.credential_per_minute is not None:
+            policy = Policy("key", caller.credential_per_minute, MINUTE)
+            verdict = await self._take(policy, caller.credential_id, now_ms)
+        plan = caller.plan
+        if plan.requests_per_hour is not None:
+            await self._take(Policy("tenant_hour", plan.requests_per_hour, HOUR), caller.tenant_id, now_ms)
+        if plan.requests_per_minute is not None:
+            policy = Policy("tenant_minute", plan.requests_per_minute, MINUTE)
+            ceiling = await self._take(policy, caller.tenant_id, now_ms)
+            if verdict is None or ceiling.remaining < verdict.remaining:
+                verdict = ceiling
+        return verdict
+
+    async def has_key_request_left(self, credential_id: str, per_minute: int, now_ms: int) -> bool:
+        """Count one use of a key by a tenant's own service and say whether its limit allowed it."""
+        try:
+            await self._take(Policy("key", per_minute, MINUTE), credential_id, now_ms)
+        except RateLimitExceededError:
+            return False
+        return True
+
+    async def _take(self, policy: Policy, subject: str, now_ms: int) -> Verdict:
+        counter = self._counter(policy.name, policy.window_seconds)
+        if self._shares is None:
+            remaining = counter.take(subject, policy.count, now_ms)
+        else:
+            remaining = await self._shares.take(policy, subject, now_ms)
+        if remaining < 0:
+            raise _refusal(policy, counter, now_ms)
+        return Verdict(policy.count, remaining, counter.seconds_left(now_ms), policy.window_seconds)
+
+    def _counter(self, name: str, window_seconds: int) -> WindowCounter:
+        counter = self._counters.get(name)
+        if counter is None:
+            counter = self._counters[name] = WindowCounter(window_seconds)
+        return counter
+
+
+def plan_of(name: str, *, per_minute: int | None = None, per_hour: int | None = None) -> Plan:
+    """Return a plan's limits with a tenant's own numbers in place of the plan's."""
+    plan = PLANS[name]
+    return Plan(
+        plan.requests_per_minute if per_minute is None else per_minute,
+        plan.requests_per_hour if per_hour is None else per_hour,
+    )
+
+
+def verdict_lines(verdict: Verdict) -> bytes:
+    """Write a verdict as response headers: the ``X-RateLimit`` family, and ``RateLimit`` with its policy."""
+    return (
+        b"x-ratelimit-limit: %d\r\nx-ratelimit-remaining: %d\r\nx-ratelimit-reset: %d\r\n"
+        b'ratelimit-policy: "default";q=%d;w=%d\r\nratelimit: "default";r=%d;t=%d\r\n'
+    ) % (
+        verdict.limit,
+        verdict.remaining,
+        verdict.reset_seconds,
+        verdict.limit,
+        verdict.window_seconds,
+        verdict.remaining,
+        verdict.reset_seconds,
+    )
+
+
+def _refusal(policy: Policy, counter: WindowCounter, now_ms: int) -> RateLimitExceededError:
+    left = counter.seconds_left(now_ms)
+    return RateLimitExceededError(
+        left,
+        headers=(
+            ("x-ratelimit-limit", str(policy.count)),
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", str(left)),
+            ("x-ratelimit-window", _WINDOW_NAMES[policy.window_seconds]),
+            ("ratelimit-policy", f'"default";q={policy.count};w={policy.window_seconds}'),
+            ("ratelimit", f'"default";r=0;t={left}'),
+        ),
+        cause=f"limit {policy.name}",
+    )

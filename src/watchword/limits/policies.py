@@ -1,0 +1,50 @@
+"""Every limit by name: how many, in what window, counted for whom, and what happens when the store is down."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+WhenStoreIsDown = Literal["refuse", "count on this node"]
+
+MINUTE: Final = 60
+HOUR: Final = 3600
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """One limit: ``count`` requests in each window of ``window_seconds``."""
+
+    name: str
+    count: int
+    window_seconds: int
+    when_store_is_down: WhenStoreIsDown = "count on this node"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a tenant may ask of the server; None is without limit."""
+
+    requests_per_minute: int | None
+    requests_per_hour: int | None
+
+
+PLANS: Final = {
+    "free": Plan(600, 10_000),
+    "starter": Plan(1_200, 30_000),
+    "basic": Plan(3_000, 100_000),
+    "pro": Plan(6_000, 200_000),
+    "enterprise": Plan(None, None),
+}
+
+ATTEMPTS: Final = {
+    policy.name: policy
+    for policy in (
+        Policy("login", 60, MINUTE, "refuse"),
+        Policy("refresh", 120, MINUTE),
+        Policy("register", 20, HOUR, "refuse"),
+        Policy("mail", 20, HOUR, "refuse"),
+        Policy("code", 30, MINUTE, "refuse"),
+        Policy("verify_key", 6_000, MINUTE),
+    )
+}
+"""Limits of single endpoints, counted per client address. The account's own lock-out stands in the database."""

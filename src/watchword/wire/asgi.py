@@ -1,0 +1,63 @@
+"""The ASGI side of the door: scope to Request, Response to messages, and a body that is bounded and must move."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from watchword.errors import BodyTooLargeError, MalformedRequestError
+from watchword.wire.request import BodyReader
+from watchword.wire.response import Response
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+async def send_response(send: Send, response: Response) -> None:
+    """Send a response as ASGI messages."""
+    headers = response.header_pairs()
+    if response.status not in {204, 304}:
+        headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
+
+
+def make_body_reader(
+    receive: Receive, *, declared_bytes: bytes | None, body_bytes_max: int, body_seconds: float
+) -> BodyReader:
+    """Make the reader of one request's body.
+
+    ``declared_bytes`` is the Content-Length, which refuses a long body before it is read; ``body_seconds`` is how
+    long the client may let the body stand still.
+    """
+
+    async def read() -> bytes:
+        if declared_bytes is not None and (not declared_bytes.isdigit() or int(declared_bytes) > body_bytes_max):
+            raise BodyTooLargeError
+        parts: list[bytes] = []
+        length = 0
+        while True:
+            try:
+                message = await asyncio.wait_for(receive(), body_seconds)
+            except TimeoutError:
+                raise MalformedRequestError("The request body stopped arriving") from None
+            if message["type"] == "http.disconnect":
+                raise MalformedRequestError("The client left before the body was complete")
+            part = message.get("body", b"")
+            length += len(part)
+            if length > body_bytes_max:
+                raise BodyTooLargeError
+            parts.append(part)
+            if not message.get("more_body", False):
+                return b"".join(parts)
+
+    return read
+
+
+def target_of(scope: Message) -> bytes:
+    """Return the request target, path and query, as the client sent it."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope.get("query_string", b"")
+    return path + b"?" + query if query else path

@@ -1,0 +1,74 @@
+"""Who is at the other end, when a proxy that we were told to trust stands between.
+
+``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed from peers inside the trusted networks only; anyone else
+who sends them is taken for what the socket says (ASVS 4.1.3, 15.3.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Network = IPv4Network | IPv6Network
+
+
+class ClientAddresses:
+    """The networks whose proxies are believed."""
+
+    def __init__(self, trusted: Sequence[str] = ()) -> None:
+        self._trusted: tuple[Network, ...] = tuple(ip_network(network) for network in trusted)
+
+    @property
+    def trusts_any(self) -> bool:
+        """Whether any proxy is trusted; the fast lane skips the whole question when not."""
+        return bool(self._trusted)
+
+    def resolve(self, peer: str, forwarded_for: str | None) -> str:
+        """Return the nearest address that is no trusted proxy, walking ``X-Forwarded-For`` from its right end."""
+        if not self._is_trusted(peer):
+            return peer
+        address = peer
+        for hop in reversed((forwarded_for or "").split(",")):
+            candidate = hop.strip()
+            if not _is_address(candidate):
+                break
+            address = candidate
+            if not self._is_trusted(candidate):
+                break
+        return address
+
+    def scheme(self, peer: str, own: str, forwarded_proto: str | None) -> str:
+        """Return ``http`` or ``https`` as the client saw it."""
+        if forwarded_proto is not None and self._is_trusted(peer):
+            nearest = forwarded_proto.rpartition(",")[2].strip().lower()
+            if nearest in {"http", "https"}:
+                return nearest
+        return own
+
+    def _is_trusted(self, address: str) -> bool:
+        if not _is_address(address):
+            return False
+        parsed = ip_address(address)
+        if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+            parsed = parsed.ipv4_mapped
+        return any(parsed.version == network.version and parsed in network for network in self._trusted)
+
+
+def address_bucket(address: str) -> str:
+    """Return what limits count for an address: IPv4 whole, IPv6 by its /64, which one subscriber holds."""
+    if ":" not in address or not _is_address(address):
+        return address
+    parsed = ip_address(address)
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ip_network((int(parsed) >> 64 << 64, 64)))
+    return address
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
