@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from watchword.callers.caller import Caller, Mode
+from watchword.credentials.session_token import SessionProof
 from watchword.errors import NotAuthenticatedError
 from watchword.wire.request import Request
 
@@ -12,17 +13,19 @@ from watchword.wire.request import Request
 class Call:
     """One request on its way to a handler.
 
-    Shapes: ``caller`` is None where the route lets anyone in and no proof came; ``now_ms`` is the one time of this
+    Shapes: ``caller`` is None where the route lets anyone in and no proof came; ``session`` is what a user's
+    token proved; ``now_ms`` is the one time of this
     request; ``parameters`` are the path's; ``body`` and ``query`` are the route's structs, decoded and checked.
     """
 
-    __slots__ = ("body", "caller", "now_ms", "parameters", "query", "request")
+    __slots__ = ("body", "caller", "now_ms", "parameters", "query", "request", "session")
 
     def __init__(
         self,
         request: Request,
         *,
         caller: Caller | None,
+        session: SessionProof | None = None,
         now_ms: int,
         parameters: dict[str, str],
         body: Any = None,  # noqa: ANN401 - only the route knows its own struct
@@ -30,6 +33,7 @@ class Call:
     ) -> None:
         self.request = request
         self.caller = caller
+        self.session = session
         self.now_ms = now_ms
         self.parameters = parameters
         self.body = body

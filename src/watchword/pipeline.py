@@ -1,0 +1,237 @@
+"""The ordered steps that every request goes through, in both lanes.
+
+Route, address limit, who is calling, limits of the caller, permission, body: each is one named call, and the first
+that refuses decides. Knows the floors below and the Route record, and no room of floor 4.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from secrets import token_hex
+from typing import Final
+
+from watchword.audit.events import Event
+from watchword.audit.writer import AuditWriter
+from watchword.callers.call import Call
+from watchword.callers.caller import Caller, CallerKind
+from watchword.callers.csrf import own_origin, require_same_site
+from watchword.callers.identify import Identifier, Identity
+from watchword.callers.origins import OriginList
+from watchword.callers.permissions import require_permission
+from watchword.clock import Clock
+from watchword.errors import (
+    ForbiddenError,
+    InternalError,
+    NotAuthenticatedError,
+    NotFoundError,
+    SecretKeyInBrowserError,
+    UnsupportedMediaTypeError,
+    WatchwordError,
+)
+from watchword.limits.limiter import Limited, Limiter, plan_of, verdict_lines
+from watchword.observe import Log, RequestLine
+from watchword.wire.client_address import address_bucket
+from watchword.wire.cors import VARY, allowed_lines, preflight_response
+from watchword.wire.json_body import decode_struct
+from watchword.wire.problems import problem_response
+from watchword.wire.query import parse_query
+from watchword.wire.request import Request
+from watchword.wire.response import Response, header_line
+from watchword.wire.routes import Match, Route, RouteTable
+
+_SECURITY_LINES: Final = (
+    b"x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\ncross-origin-resource-policy: same-origin\r\n"
+)
+_API_POLICY: Final = b"content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
+_HSTS: Final = b"strict-transport-security: max-age=63072000; includeSubDomains\r\n"
+_UNMATCHED: Final = "(no route)"
+
+
+class _Progress:
+    """What is known of a request so far: for its headers and its log line, whichever way it ends."""
+
+    __slots__ = ("identity", "limit_lines", "reason", "route")
+
+    def __init__(self) -> None:
+        self.route: Route | None = None
+        self.identity: Identity | None = None
+        self.limit_lines = b""
+        self.reason = ""
+
+
+class Pipeline:
+    """Answers requests; holds what the steps need."""
+
+    def __init__(
+        self,
+        *,
+        routes: RouteTable,
+        identifier: Identifier,
+        limiter: Limiter,
+        origins: OriginList,
+        audit: AuditWriter,
+        log: Log,
+        clock: Clock,
+    ) -> None:
+        self._routes = routes
+        self._identifier = identifier
+        self._limiter = limiter
+        self._origins = origins
+        self._audit = audit
+        self._log = log
+        self._clock = clock
+        self._id_prefix = f"req_{token_hex(8)}"
+        self._count = 0
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request; never raises but for cancellation."""
+        began_ns = time.perf_counter_ns()
+        now_ms = self._clock.now_ms()
+        self._count += 1
+        request.id = f"{self._id_prefix}{self._count:08x}"
+        progress = _Progress()
+        try:
+            response = await self._serve(request, now_ms, progress)
+        except WatchwordError as error:
+            response = self._refuse(request, error, now_ms, progress)
+        except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the caller gets a 500 and the log the trace
+            response = self._fail(request, error, now_ms, progress)
+        self._finish(request, response, progress)
+        self._write_log_line(request, response, progress, now_ms, began_ns)
+        return response
+
+    async def _serve(self, request: Request, now_ms: int, progress: _Progress) -> Response:
+        bucket = address_bucket(request.client_address)
+        self._limiter.require_address(bucket, now_ms)
+        if request.method == "OPTIONS":
+            return self._preflight(request)
+        match = self._routes.match(request.method, request.path)
+        route = progress.route = match.route
+        if route.limit is not None:
+            await self._limiter.require_attempt(route.limit, bucket, now_ms)
+        identity = progress.identity = await self._identifier.identify(request, now_ms)
+        if identity is not None:
+            await self._count_caller(identity.caller, now_ms, progress)
+            if identity.caller.from_cookie:
+                require_same_site(request, identity.allowed_origins)
+        _require_caller(route, identity)
+        call = await self._read(request, match, identity, now_ms)
+        return await route.handler(call)
+
+    async def _count_caller(self, caller: Caller, now_ms: int, progress: _Progress) -> None:
+        self._audit.note_use(caller.credential_id, now_ms)
+        verdict = await self._limiter.require_caller(
+            Limited(
+                caller.tenant_id or caller.subject,
+                plan_of(caller.plan, per_minute=caller.plan_per_minute, per_hour=caller.plan_per_hour),
+                caller.credential_id,
+                caller.rate_limit_per_minute,
+            ),
+            now_ms,
+        )
+        if verdict is not None:
+            progress.limit_lines = verdict_lines(verdict)
+
+    async def _read(self, request: Request, match: Match, identity: Identity | None, now_ms: int) -> Call:
+        route = match.route
+        call = Call(
+            request,
+            caller=None if identity is None else identity.caller,
+            session=None if identity is None else identity.session,
+            now_ms=now_ms,
+            parameters=match.parameters,
+        )
+        if route.query is not None:
+            call.query = parse_query(request.query, route.query)
+        if route.body is not None:
+            body = await request.body()
+            if body or not route.body_is_optional:
+                _require_json(request)
+                call.body = decode_struct(body, route.body)
+        return call
+
+    def _preflight(self, request: Request) -> Response:
+        methods = self._routes.methods(request.path)
+        origin = request.header(b"origin")
+        if origin is not None and request.header(b"access-control-request-method") is not None:
+            return preflight_response(origin, listed=bool(methods) and self._origins.is_listed(origin))
+        if not methods:
+            raise NotFoundError
+        return Response(204, b"", header_line("allow", ", ".join(methods)))
+
+    def _refuse(self, request: Request, error: WatchwordError, now_ms: int, progress: _Progress) -> Response:
+        progress.reason = f"{error.code}: {error.cause}" if error.cause else error.code
+        if isinstance(error, SecretKeyInBrowserError):
+            self._audit.record(Event.SECRET_KEY_IN_BROWSER, now_ms=now_ms, address=request.client_address)
+        style = "document" if progress.route is None else progress.route.style
+        return problem_response(error, style)
+
+    def _fail(self, request: Request, error: Exception, now_ms: int, progress: _Progress) -> Response:
+        # The trace without its values: a message may quote what the caller sent.
+        frames = traceback.extract_tb(error.__traceback__)
+        where = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames[-6:]))
+        self._log.event("error", "request.failed", now_ms, requestId=request.id, error=type(error).__name__, at=where)
+        progress.reason = f"INTERNAL_SERVER_ERROR: {type(error).__name__}"
+        return problem_response(InternalError(), "document" if progress.route is None else progress.route.style)
+
+    def _finish(self, request: Request, response: Response, progress: _Progress) -> None:
+        lines = response.lines + _SECURITY_LINES + progress.limit_lines
+        if b"content-security-policy" not in response.lines:
+            lines += _API_POLICY
+        if b"vary: " not in response.lines:
+            lines += VARY
+        if request.scheme == "https":
+            lines += _HSTS
+        origin = request.headers.get(b"origin")
+        if origin is not None and b"access-control-" not in response.lines:
+            lines += self._cors_lines(request, origin.decode("latin-1"), progress.identity)
+        response.lines = lines + b"x-request-id: " + request.id.encode() + b"\r\n"
+
+    def _cors_lines(self, request: Request, origin: str, identity: Identity | None) -> bytes:
+        if identity is None:
+            # Nobody is proved, so nothing of a tenant is in the answer: whoever lists the origin, its pages may
+            # read why (a 401, a 419, the answer to a login).
+            return allowed_lines(origin) if self._origins.is_listed(origin) else b""
+        if origin in identity.allowed_origins or origin == own_origin(request):
+            return allowed_lines(origin)
+        return b""
+
+    def _write_log_line(
+        self, request: Request, response: Response, progress: _Progress, now_ms: int, began_ns: int
+    ) -> None:
+        caller = None if progress.identity is None else progress.identity.caller
+        self._log.request(
+            RequestLine(
+                now_ms,
+                request.id,
+                request.method,
+                _UNMATCHED if progress.route is None else progress.route.path,
+                response.status,
+                (time.perf_counter_ns() - began_ns) // 1000,
+                "" if caller is None else caller.tenant_id,
+                "" if caller is None else caller.kind.value,
+                "" if caller is None else caller.credential_id,
+                progress.reason,
+            )
+        )
+
+
+def _require_caller(route: Route, identity: Identity | None) -> None:
+    if identity is None:
+        if route.callers != "anyone" or route.permission is not None:
+            raise NotAuthenticatedError
+        return
+    kind = identity.caller.kind
+    if route.callers == "user" and kind is not CallerKind.USER:
+        raise ForbiddenError(cause="only a signed-in user may call this")
+    if route.callers == "key" and kind is CallerKind.USER:
+        raise ForbiddenError(cause="only a key may call this")
+    if route.permission is not None:
+        require_permission(identity.caller, route.permission, public=route.publishable)
+
+
+def _require_json(request: Request) -> None:
+    media_type, _, _ = (request.header(b"content-type") or "").partition(";")
+    if media_type.strip().lower() != "application/json":
+        raise UnsupportedMediaTypeError

@@ -1,0 +1,67 @@
+"""The query string of a request, parsed into a route's struct.
+
+Each parameter once: which of two would win is read differently by every parser on the way (ASVS 15.3.7).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from watchword.errors import InvalidFieldsError, MalformedRequestError
+
+PARAMETERS_MAX: Final = 200
+
+Parsed = TypeVar("Parsed")
+
+
+def parse_pairs(query: bytes) -> list[tuple[str, str]]:
+    """Split and decode a query string, in its own order.
+
+    Raises:
+        MalformedRequestError: too many parameters, text that is not UTF-8, or a NUL character.
+    """
+    if not query:
+        return []
+    if query.count(b"&") >= PARAMETERS_MAX:
+        raise MalformedRequestError(f"The query has more than {PARAMETERS_MAX} parameters")
+    pairs = []
+    for part in query.split(b"&"):
+        if part:
+            name, _, value = part.partition(b"=")
+            pairs.append((_decode(name), _decode(value)))
+    return pairs
+
+
+def parse_query(query: bytes, struct: type[Parsed]) -> Parsed:
+    """Parse a query string into a struct; parameters the struct does not know are left alone.
+
+    Raises:
+        MalformedRequestError: as ``parse_pairs``, or a known parameter came twice.
+        InvalidFieldsError: a value is not of its field's type.
+    """
+    known = {field.encode_name for field in msgspec.structs.fields(struct)}
+    values: dict[str, Any] = {}
+    for name, value in parse_pairs(query):
+        if name not in known:
+            continue
+        if name in values:
+            raise MalformedRequestError(f"The parameter {name} came more than once")
+        values[name] = value
+    try:
+        return msgspec.convert(values, struct, strict=False)
+    except msgspec.ValidationError as error:
+        sentence, _, path = str(error).partition(" - at `$.")
+        raise InvalidFieldsError({path.rstrip("`") or "query": sentence}) from None
+
+
+def _decode(text: bytes) -> str:
+    try:
+        decoded = unquote_to_bytes(text.replace(b"+", b" ")).decode("utf-8")
+    except UnicodeDecodeError:
+        raise MalformedRequestError("The query is not valid UTF-8") from None
+    if "\x00" in decoded:
+        raise MalformedRequestError("The query holds a NUL character")
+    return decoded
