@@ -10,8 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 Plan = Literal["free", "starter", "basic", "pro", "enterprise"]
 TenantRole = Literal["tenant-viewer", "tenant-editor", "tenant-admin"]
 
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*$")]
-Slug = Annotated[str, Meta(pattern=r"^[a-z0-9-]{2,63}\Z")]
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Slug = Annotated[str, Meta(pattern="^[a-z0-9-]{2,63}$")]
 RequestsPerMinute = Annotated[int, Meta(ge=1, le=1_000_000)]
 RequestsPerHour = Annotated[int, Meta(ge=1, le=60_000_000)]
 
@@ -165,6 +165,18 @@ class TenantAnswer(msgspec.Struct, rename="camel", kw_only=True):
     updated_at: str
 
 
+class TenantSummary(msgspec.Struct, rename="camel", kw_only=True):
+    """A tenant as any of its members sees it; ``role`` is None where a super-admin is no member."""
+
+    id: str
+    slug: str
+    name: str
+    plan: Plan
+    disabled: bool
+    role: TenantRole | None
+    created_at: str
+
+
 class MemberAnswer(msgspec.Struct, rename="camel", kw_only=True):
     """A member; ``disabled`` says that the account is closed."""
 
@@ -234,7 +246,7 @@ class Removed(msgspec.Struct):
 class TenantPage(msgspec.Struct, rename="camel", kw_only=True):
     """Some tenants in the order of their ids; ``next_after`` continues, None at the end."""
 
-    docs: list[TenantAnswer]
+    docs: list[TenantSummary]
     limit: int
     has_next_page: bool
     next_after: str | None

@@ -26,6 +26,13 @@ class Reader(Protocol):
         ...
 
 
+class TenantOfUser(msgspec.Struct, frozen=True):
+    """A tenant and what one user is to it."""
+
+    tenant: Tenant
+    role: TenantRole
+
+
 _TENANT: Final = "t.id, t.slug, t.name, t.plan, t.settings, t.created_at, t.updated_at, t.disabled_at"
 _MEMBER: Final = "m.tenant_id, m.user_id, u.email, u.name, m.role, m.created_at, u.disabled_at"
 _INVITATION: Final = "id, tenant_id, email, role, invited_by, created_at, expires_at, accepted_at"
@@ -34,7 +41,7 @@ _FIND_TENANT: Final = Statement(f"SELECT {_TENANT} FROM tenants t WHERE t.id = $
 _FIND_TENANT_BY_SLUG: Final = Statement(f"SELECT {_TENANT} FROM tenants t WHERE t.slug = $1")
 _LIST_TENANTS: Final = Statement(f"SELECT {_TENANT} FROM tenants t WHERE t.id > $1 ORDER BY t.id LIMIT $2")
 _LIST_TENANTS_OF_USER: Final = Statement(
-    f"SELECT {_TENANT} FROM memberships m JOIN tenants t ON t.id = m.tenant_id "
+    f"SELECT {_TENANT}, m.role FROM memberships m JOIN tenants t ON t.id = m.tenant_id "
     "WHERE m.user_id = $1 AND t.id > $2 AND t.disabled_at IS NULL ORDER BY t.id LIMIT $3"
 )
 _INSERT_TENANT: Final = Statement(
@@ -114,9 +121,10 @@ async def list_tenants(reader: Reader, *, after: str, limit: int) -> list[Tenant
     return [_tenant(row) for row in await reader.fetch_rows(_LIST_TENANTS, after, limit)]
 
 
-async def list_tenants_of_user(reader: Reader, user_id: str, *, after: str, limit: int) -> list[Tenant]:
+async def list_tenants_of_user(reader: Reader, user_id: str, *, after: str, limit: int) -> list[TenantOfUser]:
     """Return the tenants that a user is a member of, without disabled ones, in the order of their ids."""
-    return [_tenant(row) for row in await reader.fetch_rows(_LIST_TENANTS_OF_USER, user_id, after, limit)]
+    rows = await reader.fetch_rows(_LIST_TENANTS_OF_USER, user_id, after, limit)
+    return [TenantOfUser(_tenant(row), row[8]) for row in rows]
 
 
 async def insert_tenant(transaction: Transaction, tenant: Tenant) -> None:

@@ -1,0 +1,53 @@
+"""Who asks for a change: for the rules that differ by person, and for the audit log."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from watchword.callers.call import Call
+from watchword.callers.caller import Role
+from watchword.errors import NotFoundError
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Whoever makes a change.
+
+    Shapes: ``subject`` is a user's or key's id, ``credential_id`` the session's or key's, ``address`` the client's;
+    ``is_super_admin`` lifts the rules that protect a tenant from its own administrators.
+    """
+
+    subject: str
+    credential_id: str = ""
+    address: str = ""
+    is_super_admin: bool = False
+
+
+OPERATOR: Final = Actor(subject="operator", is_super_admin=True)
+"""The person at the command line, who holds the database anyway."""
+
+
+def actor_of(call: Call) -> Actor:
+    """Return who sent a request."""
+    caller = call.known
+    return Actor(
+        subject=caller.subject,
+        credential_id=caller.credential_id,
+        address=call.request.client_address,
+        is_super_admin=caller.role is Role.SUPER_ADMIN,
+    )
+
+
+def named_tenant_id(call: Call) -> str:
+    """Return the tenant that the path names, if the caller may know of it.
+
+    A super-admin may name any; whether it exists is not asked here.
+
+    Raises:
+        NotFoundError: it is not the tenant that the caller acts in.
+    """
+    tenant_id = call.parameters["id"]
+    if call.known.role is not Role.SUPER_ADMIN and tenant_id != call.tenant_id:
+        raise NotFoundError
+    return tenant_id

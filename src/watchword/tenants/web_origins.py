@@ -1,0 +1,76 @@
+"""Web origins as browsers send them in ``Origin`` (RFC 6454 §6.2): compared as text, so stored in one spelling only."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from watchword.errors import InvalidFieldsError
+
+ORIGINS_MAX: Final = 100
+"""What one tenant or key may list; the list is walked on each request from a browser."""
+
+_HOST_CHARACTERS_MAX: Final = 253
+"""The longest name that DNS carries (RFC 1035 §2.3.4)."""
+
+_ORIGIN: Final = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:]+\]|[a-z0-9.-]+)(?::(?P<port>[1-9][0-9]{0,4}))?")
+_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_PORT_MAX: Final = 65535
+
+
+def require_web_origins(origins: Iterable[str], *, field: str = "allowed_origins") -> tuple[str, ...]:
+    """Return the origins, each once, in their order.
+
+    Raises:
+        InvalidFieldsError: one of them is not exactly what a browser would send, or is plain HTTP beyond this machine.
+    """
+    kept: dict[str, None] = {}
+    faults: dict[str, str] = {}
+    for index, origin in enumerate(origins):
+        fault = _fault(origin) if index < ORIGINS_MAX else f"At most {ORIGINS_MAX} origins can be listed"
+        if fault:
+            faults[f"{field}.{index}"] = fault
+        if index >= ORIGINS_MAX:
+            break
+        kept[origin] = None
+    if faults:
+        raise InvalidFieldsError(faults)
+    return tuple(kept)
+
+
+def _fault(origin: str) -> str:
+    parts = _ORIGIN.fullmatch(origin)
+    if parts is None:
+        return "Write scheme://host or scheme://host:port in lower case, without path, wildcard or user"
+    host, port = parts["host"], parts["port"]
+    if not _is_host(host):
+        return "The host is neither a domain name nor an IP address in its usual spelling"
+    if port is not None and int(port) > _PORT_MAX:
+        return f"A port is at most {_PORT_MAX}"
+    if port == _DEFAULT_PORTS[parts["scheme"]]:
+        return "Leave out the scheme's own port, as browsers do"
+    if parts["scheme"] == "http" and host not in _LOOPBACK:
+        return "Plain HTTP is for localhost, 127.0.0.1 and [::1] only"
+    return ""
+
+
+def _is_host(host: str) -> bool:
+    if host.startswith("["):
+        return _is_spelled_as(host[1:-1], 6)
+    labels = host.split(".")
+    # A browser reads a host whose last label is a number as an IPv4 address (WHATWG URL, "ends in a number").
+    if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]):
+        return _is_spelled_as(host, 4)
+    return len(host) <= _HOST_CHARACTERS_MAX and all(_LABEL.fullmatch(label) for label in labels)
+
+
+def _is_spelled_as(text: str, version: int) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return address.version == version and str(address) == text
