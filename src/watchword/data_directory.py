@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +51,17 @@ def keep_master_secret(directory: Path) -> str:
     """Return the installation's own master secret, made on the first start."""
     path = directory / MASTER_SECRET_NAME
     return keep_first_file(path, f"{secrets.token_urlsafe(_MASTER_SECRET_BYTES)}\n".encode()).decode("ascii").strip()
+
+
+@contextlib.contextmanager
+def only_one(directory: Path) -> Iterator[None]:
+    """Keep every other process and thread that asks out of a directory meanwhile."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _write_beside(path: Path, content: bytes) -> Path:
