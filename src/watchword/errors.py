@@ -40,6 +40,12 @@ class InternalError(WatchwordError):
     """A fault of ours; the caller learns the request id only."""
 
 
+class WrongMasterSecretError(WatchwordError):
+    """The stored signing keys cannot be opened with the given master secret; the server does not start."""
+
+    sentence = "WATCHWORD_SECRET is not the secret that this database was made with"
+
+
 # 400
 
 
@@ -272,6 +278,12 @@ class UnavailableError(WatchwordError):
 
     def __init__(self, message: str | None = None, *, cause: str = "", retry_after_seconds: int = 1) -> None:
         super().__init__(message, cause=cause, headers=(("retry-after", str(retry_after_seconds)),))
+
+
+class DatabaseNewerError(UnavailableError):
+    """A newer program has changed the database; this one cannot know what it means now, and does not start."""
+
+    sentence = "The database was changed by a newer version of this program"
 
 
 class ScanTooLongError(WatchwordError):
