@@ -8,22 +8,25 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import uvloop
+from cryptography import x509
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from support import START_MS
 from watchword.clock import SystemClock
 from watchword.config import SettingError, Settings, load_settings
 from watchword.observe import Log
 from watchword.wire import listeners
+from watchword.wire.asgi import Message, Receive, Send
 from watchword.wire.listeners import (
     Sockets,
     bind_sockets,
     make_tls_context,
+    prepare_certificate,
     run,
     serve,
     sockets_from_descriptors,
@@ -49,12 +52,7 @@ class Hello:
         self.gate = asyncio.Event()
         self.entered = asyncio.Event()
 
-    async def __call__(
-        self,
-        scope: dict[str, Any],
-        _receive: Callable[[], Awaitable[Any]],
-        send: Callable[[Any], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: Message, _receive: Receive, send: Send, /) -> None:
         if scope["path"] == "/slow":
             self.entered.set()
             await self.gate.wait()
@@ -321,3 +319,25 @@ def test_sockets_passed_on(tmp_path: Path) -> None:
     for each in (taken, alone, sockets):
         each.close()
     assert isinstance(alone, Sockets)
+
+
+def names_in(files: CertificateFiles | None) -> set[str]:
+    assert files is not None
+    pem = files.certificate.read_bytes()
+    leaf = x509.load_pem_x509_certificate(pem[pem.index(b"-----BEGIN CERTIFICATE") :])
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return {str(name.value) for name in names}
+
+
+def test_certificate_of_the_settings(tmp_path: Path) -> None:
+    """The operator's files are served as they are; without them one is made for the names clients will use."""
+    data = {"WATCHWORD_DATA": str(tmp_path)}
+    given = settings_of(tmp_path, WATCHWORD_TLS_CERT="c.pem", WATCHWORD_TLS_KEY="k.pem", **data)
+    assert prepare_certificate(given, START_MS) == CertificateFiles(Path("c.pem"), Path("k.pem"))
+    assert prepare_certificate(settings_of(tmp_path, WATCHWORD_TLS="off", **data), START_MS) is None
+    own = {"localhost", "127.0.0.1", "::1"}
+    assert names_in(prepare_certificate(settings_of(tmp_path, **data), START_MS)) == own
+    named = settings_of(tmp_path, WATCHWORD_HOST="10.1.2.3", WATCHWORD_PUBLIC_URL="https://auth.internal:8443", **data)
+    assert names_in(prepare_certificate(named, START_MS)) == own | {"10.1.2.3", "auth.internal"}
+    everywhere = settings_of(tmp_path, WATCHWORD_HOST="0.0.0.0", **data)
+    assert names_in(prepare_certificate(everywhere, START_MS)) >= own | {socket.gethostname()}
