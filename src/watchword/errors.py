@@ -189,6 +189,13 @@ class RegistrationClosedError(ForbiddenError):
     sentence = "Registration is not open here"
 
 
+class EmailNotVerifiedError(ForbiddenError):
+    """The password is right, and a tenant of the user wants the e-mail address confirmed first."""
+
+    code = "EMAIL_NOT_VERIFIED"
+    sentence = "Confirm your email address first; a new letter is on its way"
+
+
 # 404, 405, 409, 412, 413, 415
 
 

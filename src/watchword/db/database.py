@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 Row = Sequence[Any]
 Value = str | int | float | bytes | None
+Dialect = Literal["sqlite", "postgres"]
 Answer = TypeVar("Answer")
 
 
@@ -33,7 +34,10 @@ class Statement:
 
 
 class Transaction(Protocol):
-    """Statements that happen together or not at all, seeing each other's changes."""
+    """Statements that happen together or not at all, seeing each other's changes.
+
+    The first error of a statement loses the transaction, even when the work catches it and goes on.
+    """
 
     async def fetch_row(self, statement: Statement, *parameters: Value) -> Row | None:
         """Return the first row, or None."""
@@ -66,7 +70,16 @@ again from the start when the database asks for a retry (a serialization failure
 
 
 class Database(Protocol):
-    """One database. Every method raises ``UnavailableError`` when the database cannot be reached or is full."""
+    """One database. Every method raises ``UnavailableError`` when the database cannot be reached or is full.
+
+    Text holds no NUL and no lone surrogate, a number fits 64 bits: ``MalformedRequestError`` refuses others, on both
+    backends alike. A reference to a row that does not exist is a ``ConflictError``.
+    """
+
+    @property
+    def dialect(self) -> Dialect:
+        """Name the words that this database understands, for migrations only."""
+        ...
 
     async def fetch_row(self, statement: Statement, *parameters: Value) -> Row | None:
         """Return the first row of a read by key, or None; on SQLite it runs at once, without leaving the thread."""
