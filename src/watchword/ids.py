@@ -31,7 +31,15 @@ _LENGTH: Final = 26
 
 def make_id(kind: str, now_ms: int) -> str:
     """Make a new id of a kind of ``PREFIXES``; ``now_ms`` is Unix time in milliseconds."""
-    number = (now_ms << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS)
+    return _write_id(kind, (now_ms << _RANDOM_BITS) | secrets.randbits(_RANDOM_BITS))
+
+
+def first_id(kind: str, now_ms: int) -> str:
+    """Return the text below which no id of this or any later millisecond sorts: times compare as ids."""
+    return _write_id(kind, now_ms << _RANDOM_BITS)
+
+
+def _write_id(kind: str, number: int) -> str:
     characters = []
     for _ in range(_LENGTH):
         number, digit = divmod(number, 32)
