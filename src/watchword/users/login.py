@@ -1,0 +1,200 @@
+"""Password in, session out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from watchword.audit.events import Event
+from watchword.audit.writer import AuditWriter
+from watchword.callers.call import Call
+from watchword.callers.caller import CallerKind
+from watchword.credentials.password import Passwords
+from watchword.credentials.session_token import IssuedToken, SessionTokens
+from watchword.db.database import Database, Transaction
+from watchword.errors import EmailNotVerifiedError, WrongPasswordError
+from watchword.mail.letters import signed_in_after_failures
+from watchword.mail.outbound import Outbound
+from watchword.tenants.models import Tenant
+from watchword.users import queries
+from watchword.users.answers import answer_for_user, login_response
+from watchword.users.attempts import Attempt, Attempts
+from watchword.users.email_verification import EmailVerification
+from watchword.users.models import CookieQuery, LoginBody, User, UserMembership
+from watchword.users.named_tenant import find_named_tenant
+from watchword.wire.response import Response
+
+_TOLD_FAILURES: Final = 5
+"""From how many wrong passwords on a sign-in is told of by letter: fewer are a user's own mistakes."""
+
+
+class ProvedUser(msgspec.Struct, frozen=True):
+    """A user whose password was right; ``better_hash`` replaces the stored one where that is out of date."""
+
+    user: User
+    better_hash: str | None
+
+
+class BegunSession(msgspec.Struct, frozen=True):
+    """A user's new session; ``issued`` is None where the user must confirm the address first."""
+
+    user: User
+    issued: IssuedToken | None
+    memberships: list[UserMembership]
+
+
+class Login:
+    """Signs users in."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        passwords: Passwords,
+        tokens: SessionTokens,
+        attempts: Attempts,
+        verification: EmailVerification,
+        outbound: Outbound,
+        audit: AuditWriter,
+    ) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._tokens = tokens
+        self._attempts = attempts
+        self._verification = verification
+        self._outbound = outbound
+        self._audit = audit
+
+    async def login(self, call: Call) -> Response:
+        """Begin a session for the right e-mail address and password."""
+        body: LoginBody = call.body
+        tenant = await find_named_tenant(self._database, call)
+        async with self._attempts.attempt(body.email, call.request.client_address, call.now_ms) as attempt:
+            session = await self._sign_in(call, attempt, tenant)
+        issued = self._require_issued(session, call)
+        return self._welcome(call, session, issued, attempt, tenant)
+
+    async def _sign_in(self, call: Call, attempt: Attempt, tenant: Tenant | None) -> BegunSession:
+        proved = await self._prove(call, attempt, tenant)
+        session = await self._begin(call, proved, attempt)
+        if session is None:
+            # The stored hash is another than the proved one: a sign-in beside this one has renewed it, or the
+            # password was changed. Prove the password against what stands there now.
+            session = await self._begin(call, await self._prove(call, attempt, tenant), attempt)
+        if session is None:
+            raise WrongPasswordError(cause="the account changed during the sign-in")
+        return session
+
+    async def _prove(self, call: Call, attempt: Attempt, tenant: Tenant | None) -> ProvedUser:
+        body: LoginBody = call.body
+        user = await queries.find_user_by_email(self._database, body.email)
+        try:
+            needs_rehash = await self._passwords.require_match(body.password, user.password_hash if user else None)
+            proved = _require_open(user)
+        except WrongPasswordError:
+            self._record_failure(call, user, attempt, tenant)
+            raise
+        return ProvedUser(proved, await self._passwords.hash(body.password) if needs_rehash else None)
+
+    async def _begin(self, call: Call, proved: ProvedUser, attempt: Attempt) -> BegunSession | None:
+        async def work(transaction: Transaction) -> BegunSession | None:
+            # Read again under a lock: a new password or a closed account since the proof must not get a session
+            # that the ending of all sessions has already passed by.
+            user = _require_open(await queries.lock_user(transaction, proved.user.id))
+            if user.password_hash != proved.user.password_hash:
+                return None
+            await self._attempts.succeed(transaction, attempt)
+            memberships = await queries.list_user_memberships(transaction, user.id)
+            if _must_verify(user, memberships):
+                return BegunSession(user, None, memberships)
+            if proved.better_hash is not None:
+                await queries.update_password(transaction, user.id, proved.better_hash, call.now_ms)
+            await self._end_session_before(transaction, call, user)
+            return BegunSession(user, await self._issue(transaction, call, user), memberships)
+
+        return await self._database.transaction(work)
+
+    async def _issue(self, transaction: Transaction, call: Call, user: User) -> IssuedToken:
+        return await self._tokens.begin(
+            transaction,
+            user.id,
+            now_ms=call.now_ms,
+            address=call.request.client_address,
+            user_agent=call.request.header(b"user-agent") or "",
+        )
+
+    async def _end_session_before(self, transaction: Transaction, call: Call, user: User) -> None:
+        # A new sign-in replaces the one it was made from (ASVS 5.0 V7.2.4): the same user's, or the browser's.
+        caller = call.caller
+        if caller is None or caller.kind is not CallerKind.USER:
+            return
+        if caller.subject == user.id or caller.from_cookie:
+            await self._tokens.end(transaction, caller.credential_id, call.now_ms)
+
+    def _require_issued(self, session: BegunSession, call: Call) -> IssuedToken:
+        if session.issued is None:
+            self._verification.send_again(session.user, call.now_ms)
+            raise EmailNotVerifiedError
+        return session.issued
+
+    def _welcome(
+        self, call: Call, session: BegunSession, issued: IssuedToken, attempt: Attempt, tenant: Tenant | None
+    ) -> Response:
+        user = session.user
+        tenant_id = _shown_tenant(tenant, session.memberships)
+        self._audit.record(
+            Event.LOGGED_IN,
+            now_ms=call.now_ms,
+            tenant_id=tenant_id,
+            subject=user.id,
+            credential_id=issued.session_id,
+            address=call.request.client_address,
+        )
+        if attempt.failures_before >= _TOLD_FAILURES:
+            self._outbound.post(signed_in_after_failures(user.email, failures=attempt.failures_before))
+        return login_response(
+            "Login successful",
+            issued,
+            answer_for_user(user, session.memberships, tenant_id),
+            in_cookie=wants_cookie(call.query, tenant, session.memberships),
+            now_ms=call.now_ms,
+        )
+
+    def _record_failure(self, call: Call, user: User | None, attempt: Attempt, tenant: Tenant | None) -> None:
+        for event in (Event.LOGIN_FAILED, Event.LOCKED_OUT) if attempt.locks_account else (Event.LOGIN_FAILED,):
+            self._audit.record(
+                event,
+                now_ms=call.now_ms,
+                tenant_id="" if tenant is None else tenant.id,
+                subject="" if user is None else user.id,
+                address=call.request.client_address,
+            )
+
+
+def wants_cookie(query: CookieQuery, tenant: Tenant | None, memberships: Sequence[UserMembership]) -> bool:
+    """Say where a new token goes: as the request asks, else as the named tenant or the first membership has it."""
+    if query.cookie is not None:
+        return query.cookie
+    if tenant is not None:
+        return tenant.settings.session_cookie
+    return bool(memberships) and memberships[0].wants_cookie
+
+
+def _require_open(user: User | None) -> User:
+    if user is None or user.disabled_at_ms is not None:
+        raise WrongPasswordError(cause="the account is closed")
+    return user
+
+
+def _must_verify(user: User, memberships: Sequence[UserMembership]) -> bool:
+    # One strict tenant is enough: the session would open that one too, whichever was named at the sign-in.
+    return user.email_verified_at_ms is None and any(membership.wants_verified_email for membership in memberships)
+
+
+def _shown_tenant(tenant: Tenant | None, memberships: Sequence[UserMembership]) -> str:
+    ids = [membership.tenant_id for membership in memberships]
+    if tenant is not None and tenant.id in ids:
+        return tenant.id
+    return ids[0] if ids else ""
