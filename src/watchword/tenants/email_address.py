@@ -34,5 +34,5 @@ def require_email(email: str, *, field: str = "email") -> str:
     trimmed = email.strip()
     is_printable = not any(unicodedata.category(character).startswith("C") for character in trimmed)
     if len(trimmed.encode("utf-8", "replace")) > _LENGTH_MAX or not is_printable or not _FORM.fullmatch(trimmed):
-        raise InvalidFieldsError({field: "This is not an e-mail address"})
+        raise InvalidFieldsError({field: "must be an e-mail address"})
     return trimmed

@@ -186,7 +186,7 @@ class Invitations:
 
     async def _prepared_user(self, invitation: Invitation, wanted: AcceptInvitation, now_ms: int) -> InsertUser:
         if wanted.password is None:
-            raise InvalidFieldsError({"password": "A new account needs a password"})
+            raise InvalidFieldsError({"password": "is required for a new account"})
         name = "" if wanted.name is None else require_name(wanted.name)
         return await self._prepare_user(email=invitation.email, name=name, password=wanted.password, now_ms=now_ms)
 

@@ -63,7 +63,7 @@ class Members:
                 raise NotFoundError
             user_id = await find_open_user_id(transaction, email)
             if user_id is None:
-                raise InvalidFieldsError({"email": "No account has this e-mail address"})
+                raise InvalidFieldsError({"email": "must be the e-mail address of an open account"})
             if not await insert_membership(transaction, tenant_id, user_id, role=role, now_ms=now_ms):
                 raise ConflictError("This user is a member already")
             transaction.withdraw(f"user:{user_id}")

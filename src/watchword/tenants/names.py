@@ -28,11 +28,11 @@ def require_name(name: str, *, field: str = "name") -> str:
     """
     trimmed = name.strip()
     if not 1 <= len(trimmed) <= NAME_CHARACTERS_MAX:
-        raise InvalidFieldsError({field: f"A name has 1 to {NAME_CHARACTERS_MAX} characters"})
+        raise InvalidFieldsError({field: f"must have 1 to {NAME_CHARACTERS_MAX} characters"})
     if any(unicodedata.category(character) in _REFUSED_CATEGORIES for character in trimmed):
-        raise InvalidFieldsError({field: "A name holds no control characters"})
+        raise InvalidFieldsError({field: "must not hold control characters"})
     if not _REFUSED_MARKS.isdisjoint(trimmed):
-        raise InvalidFieldsError({field: "A name holds no marks that turn the direction of text"})
+        raise InvalidFieldsError({field: "must not hold marks that turn the direction of text"})
     return trimmed
 
 
@@ -43,5 +43,5 @@ def require_slug(slug: str, *, field: str = "slug") -> str:
         InvalidFieldsError: it is not made of 2 to 63 lower-case letters, digits and hyphens.
     """
     if _SLUG.fullmatch(slug) is None:
-        raise InvalidFieldsError({field: "A slug has 2 to 63 lower-case letters, digits and hyphens"})
+        raise InvalidFieldsError({field: "must have 2 to 63 lower-case letters, digits and hyphens"})
     return slug

@@ -31,9 +31,9 @@ def require_web_origins(origins: Iterable[str], *, field: str = "allowed_origins
     kept: dict[str, None] = {}
     faults: dict[str, str] = {}
     for index, origin in enumerate(origins):
-        fault = _fault(origin) if index < ORIGINS_MAX else f"At most {ORIGINS_MAX} origins can be listed"
+        fault = _fault(origin) if index < ORIGINS_MAX else f"must not be listed: {ORIGINS_MAX} origins are the most"
         if fault:
-            faults[f"{field}.{index}"] = fault
+            faults[f"{field}[{index}]"] = fault
         if index >= ORIGINS_MAX:
             break
         kept[origin] = None
@@ -45,16 +45,16 @@ def require_web_origins(origins: Iterable[str], *, field: str = "allowed_origins
 def _fault(origin: str) -> str:
     parts = _ORIGIN.fullmatch(origin)
     if parts is None:
-        return "Write scheme://host or scheme://host:port in lower case, without path, wildcard or user"
+        return "must be scheme://host or scheme://host:port in lower case, without path, wildcard or user"
     host, port = parts["host"], parts["port"]
     if not _is_host(host):
-        return "The host is neither a domain name nor an IP address in its usual spelling"
+        return "must have a domain name or an IP address in its usual spelling as the host"
     if port is not None and int(port) > _PORT_MAX:
-        return f"A port is at most {_PORT_MAX}"
+        return f"must have a port of at most {_PORT_MAX}"
     if port == _DEFAULT_PORTS[parts["scheme"]]:
-        return "Leave out the scheme's own port, as browsers do"
+        return "must leave out the scheme's own port, as browsers do"
     if parts["scheme"] == "http" and host not in _LOOPBACK:
-        return "Plain HTTP is for localhost, 127.0.0.1 and [::1] only"
+        return "must be https; http is for localhost, 127.0.0.1 and [::1] only"
     return ""
 
 

@@ -1,0 +1,253 @@
+"""What API keys look like, stored and on the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from watchword.credentials.api_key import KeyKind, KeyMode
+from watchword.tenants.models import Name, RequestsPerMinute
+
+KindName = Literal["secret", "publishable"]
+"""How a kind is written in answers."""
+
+WantedKind = Literal["secret", "publishable", "secret_key", "publishable_key"]
+Status = Literal["active", "disabled", "expired", "revoked"]
+
+VerdictCode = Literal[
+    "VALID",
+    "NOT_FOUND",
+    "DISABLED",
+    "EXPIRED",
+    "RATE_LIMITED",
+    "USAGE_EXCEEDED",
+    "INSUFFICIENT_SCOPE",
+    "ORIGIN_NOT_ALLOWED",
+    "NETWORK_NOT_ALLOWED",
+]
+
+OVERLAP_SECONDS_DEFAULT = 24 * 3600
+OverlapSeconds = Annotated[int, Meta(ge=0, le=90 * 24 * 3600)]
+"""Bounded so that a rotation ends: a key that nobody moved off within three months was forgotten."""
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored key, without the key.
+
+    Shapes: times are Unix milliseconds; ``scopes`` is None when nothing narrows the key, an empty tuple leaves it
+    nothing; ``rotated_to`` is the id of the key that takes over.
+    """
+
+    id: str
+    tenant_id: str
+    kind: KeyKind
+    mode: KeyMode
+    name: str
+    first_characters: str
+    last_characters: str
+    scopes: tuple[str, ...] | None
+    allowed_origins: tuple[str, ...]
+    allowed_networks: tuple[str, ...]
+    rate_limit_per_minute: int | None
+    created_by: str
+    created_at_ms: int
+    updated_at_ms: int
+    expires_at_ms: int | None
+    disabled_at_ms: int | None
+    revoked_at_ms: int | None
+    rotated_to: str | None
+
+    def status(self, now_ms: int) -> Status:
+        """Say what has become of the key."""
+        if self.revoked_at_ms is not None:
+            return "revoked"
+        if self.expires_at_ms is not None and self.expires_at_ms <= now_ms:
+            return "expired"
+        return "active" if self.disabled_at_ms is None else "disabled"
+
+
+class IssuedKey(msgspec.Struct, frozen=True):
+    """A new key with its text, which is stored nowhere and shown once."""
+
+    text: str
+    record: ApiKey
+
+    def __repr__(self) -> str:
+        return f"IssuedKey({self.record.id})"
+
+
+class ListedKey(msgspec.Struct, frozen=True):
+    """A stored key and when it was last used, within a second or two; None for never."""
+
+    record: ApiKey
+    last_used_at_ms: int | None
+
+
+class KeyToVerify(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that a tenant's own service was given, and what it is wanted for.
+
+    Shapes: ``origin`` and ``address`` are those of the service's own caller; a key that is bound to origins or
+    networks is refused without them.
+    """
+
+    key: str
+    scopes: tuple[str, ...] = ()
+    origin: str | None = None
+    address: str | None = None
+
+    def __repr__(self) -> str:
+        return "KeyToVerify()"
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be said of a key; all but ``code`` stand only where the key is the asking tenant's."""
+
+    code: VerdictCode
+    key_id: str | None = None
+    kind: KindName | None = None
+    mode: KeyMode | None = None
+    scopes: tuple[str, ...] | None = None
+    expires_at_ms: int | None = None
+
+
+# What comes in
+
+
+class CreateKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A new key.
+
+    Shapes: ``mode`` left out is the caller's; ``scopes`` are ``resource:action``, None narrows nothing; ``expires_at``
+    is ISO 8601 with a time zone, or Unix seconds; ``allowed_origins`` are for publishable keys, ``allowed_networks``
+    (CIDR) for secret ones; ``rate_limit`` is requests per minute.
+    """
+
+    name: Name
+    kind: WantedKind
+    mode: KeyMode | UnsetType = UNSET
+    scopes: list[str] | None = None
+    expires_at: int | str | None = None
+    allowed_origins: list[str] = []
+    allowed_networks: list[str] = []
+    rate_limit: RequestsPerMinute | None = None
+
+
+class ChangeKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The fields of a key to change, in the shapes of ``CreateKey``; what is left out stays."""
+
+    name: Name | UnsetType = UNSET
+    scopes: list[str] | UnsetType | None = UNSET
+    expires_at: int | str | UnsetType | None = UNSET
+    allowed_origins: list[str] | UnsetType = UNSET
+    allowed_networks: list[str] | UnsetType = UNSET
+    rate_limit: RequestsPerMinute | UnsetType | None = UNSET
+    disabled: bool | UnsetType = UNSET
+
+
+class RotateKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """How long the old key goes on beside the new one; 0 ends it now."""
+
+    overlap_seconds: OverlapSeconds = OVERLAP_SECONDS_DEFAULT
+
+
+class RevokeOwnKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The key to stop."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=200)]
+
+    def __repr__(self) -> str:
+        return "RevokeOwnKey()"
+
+
+class VerifyKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The key to verify, and what it is wanted for."""
+
+    key: Annotated[str, Meta(max_length=1000)]
+    scopes: Annotated[list[str], Meta(max_length=100)] = []
+    origin: Annotated[str, Meta(max_length=300)] | None = None
+    address: Annotated[str, Meta(max_length=64)] | None = None
+
+    def __repr__(self) -> str:
+        return "VerifyKey()"
+
+
+# What goes out
+
+
+class KeyAnswer(msgspec.Struct, rename="camel", kw_only=True):
+    """A key; ``key`` is there only in the answer that made it, ``lastUsedAt`` only where keys are read."""
+
+    id: str
+    name: str
+    kind: KindName
+    mode: KeyMode
+    status: Status
+    disabled: bool
+    key: str | UnsetType = UNSET
+    first_characters: str
+    last_characters: str
+    scopes: tuple[str, ...] | None
+    allowed_origins: tuple[str, ...]
+    allowed_networks: tuple[str, ...]
+    rate_limit: int | None
+    created_by: str
+    created_at: str
+    updated_at: str
+    expires_at: str | None
+    revoked_at: str | None
+    rotated_to: str | None
+    last_used_at: str | UnsetType | None = UNSET
+
+    def __repr__(self) -> str:
+        return f"KeyAnswer({self.id})"
+
+
+class KeyDone(msgspec.Struct):
+    """A key was made or changed."""
+
+    message: str
+    doc: KeyAnswer
+
+
+class KeyRotated(msgspec.Struct, rename="camel"):
+    """The new key, and the old one with its end."""
+
+    message: str
+    doc: KeyAnswer
+    old_doc: KeyAnswer
+
+
+class KeyRevoked(msgspec.Struct):
+    """A key was revoked, now or before."""
+
+    message: str
+    id: str
+    doc: KeyAnswer
+
+
+class OwnKeyRevoked(msgspec.Struct):
+    """The key that was sent is revoked."""
+
+    message: str
+
+
+class KeyPage(msgspec.Struct, rename="camel", kw_only=True):
+    """Some keys in the order of their making; ``next_after`` continues, None at the end."""
+
+    docs: list[KeyAnswer]
+    limit: int
+    has_next_page: bool
+    next_after: str | None
+
+
+class VerdictAnswer(msgspec.Struct, rename="camel", kw_only=True):
+    """What is to be said of a key; the fields behind ``code`` stand only where the key is the caller's tenant's."""
+
+    valid: bool
+    code: VerdictCode
+    key_id: str | UnsetType = UNSET
+    kind: KindName | UnsetType = UNSET
+    mode: KeyMode | UnsetType = UNSET
+    scopes: tuple[str, ...] | UnsetType | None = UNSET
+    expires_at: str | UnsetType | None = UNSET
