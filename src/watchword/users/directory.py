@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.credentials.password import Passwords, require_acceptable_password
 from watchword.credentials.session_token import SessionTokens
 from watchword.db.database import Database, Transaction
-from watchword.errors import ConflictError, DuplicateError, NotFoundError
+from watchword.errors import ConflictError, DuplicateError, NotFoundError, WrongPasswordError
 from watchword.ids import make_id
 from watchword.tenants.email_address import require_email
 from watchword.users import queries
+from watchword.users.attempts import Attempts
 from watchword.users.models import User
+
+InsertUser = Callable[[Transaction], Awaitable[str]]
+"""Stores a prepared user inside a transaction and returns the user's id."""
 
 
 class Users:
     """Manages accounts; whoever calls it has the right to."""
 
-    def __init__(self, *, database: Database, passwords: Passwords, tokens: SessionTokens, audit: AuditWriter) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        passwords: Passwords,
+        tokens: SessionTokens,
+        attempts: Attempts,
+        audit: AuditWriter,
+    ) -> None:
         self._database = database
         self._passwords = passwords
         self._tokens = tokens
+        self._attempts = attempts
         self._audit = audit
 
     async def create_user(
@@ -39,15 +54,8 @@ class Users:
             InvalidFieldsError: the e-mail address or the password is not acceptable.
             ConflictError: somebody has the address.
         """
-        user = User(
-            id=make_id("user", now_ms),
-            email=require_email(email),
-            name=name,
-            password_hash=await self._hash(email, password),
-            is_super_admin=is_super_admin,
-            email_verified_at_ms=now_ms if verified else None,
-            disabled_at_ms=None,
-            created_at_ms=now_ms,
+        user = await self._make(
+            email, password, name=name, is_super_admin=is_super_admin, verified=verified, now_ms=now_ms
         )
         try:
             await self._database.transaction(lambda transaction: queries.insert_user(transaction, user))
@@ -99,6 +107,46 @@ class Users:
         if await self._database.transaction(work):
             self._audit.record(Event.USER_ENABLED, now_ms=now_ms, subject=user_id)
 
-    async def _hash(self, email: str, password: str) -> str:
-        require_acceptable_password(password, email=email)
-        return await self._passwords.hash(password)
+    async def prepare_user(self, *, email: str, name: str, password: str, now_ms: int) -> InsertUser:
+        """Do what making an account costs outside of a transaction, and return the work that stores it.
+
+        Raises:
+            InvalidFieldsError: the e-mail address or the password is not acceptable.
+        """
+        user = await self._make(email, password, name=name, is_super_admin=False, verified=False, now_ms=now_ms)
+
+        async def insert(transaction: Transaction) -> str:
+            await queries.insert_user(transaction, user)
+            return user.id
+
+        return insert
+
+    async def prove_password(self, email: str, password: str, *, address: str, now_ms: int) -> None:
+        """Check an account's password as a sign-in does, lock-out included.
+
+        Raises:
+            WrongPasswordError: the address or the password is wrong, or the account is closed.
+            RateLimitExceededError: the account or the client address is locked.
+        """
+        async with self._attempts.attempt(email, address, now_ms) as attempt:
+            user = await queries.find_user_by_email(self._database, email)
+            await self._passwords.require_match(password, user.password_hash if user else None)
+            if user is None or user.disabled_at_ms is not None:
+                raise WrongPasswordError(cause="the account is closed")
+            await self._database.transaction(lambda transaction: self._attempts.succeed(transaction, attempt))
+
+    async def _make(
+        self, email: str, password: str, *, name: str, is_super_admin: bool, verified: bool, now_ms: int
+    ) -> User:
+        address = require_email(email)
+        require_acceptable_password(password, email=address)
+        return User(
+            id=make_id("user", now_ms),
+            email=address,
+            name=name,
+            password_hash=await self._passwords.hash(password),
+            is_super_admin=is_super_admin,
+            email_verified_at_ms=now_ms if verified else None,
+            disabled_at_ms=None,
+            created_at_ms=now_ms,
+        )
