@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from watchword.audit.writer import AuditWriter
+from watchword.callers.origins import ORIGINS_SUBJECT
 from watchword.db.database import Database, Transaction
 from watchword.errors import ConflictError, DuplicateError, ForbiddenError, NotFoundError
 from watchword.ids import make_id
@@ -56,8 +57,7 @@ class Tenants:
 
         async def store(transaction: Transaction) -> None:
             await insert_tenant(transaction, tenant)
-            # The web origins of all tenants together are remembered for preflight requests.
-            transaction.withdraw(f"tenant:{tenant.id}")
+            transaction.withdraw(ORIGINS_SUBJECT)
 
         try:
             await self._database.transaction(store)
@@ -108,7 +108,7 @@ class Tenants:
                 raise NotFoundError
             changed = _changed(tenant, checked, now_ms)
             await update_tenant(transaction, changed)
-            transaction.withdraw(f"tenant:{tenant_id}")
+            transaction.withdraw(f"tenant:{tenant_id}", ORIGINS_SUBJECT)
             return changed
 
         try:
