@@ -29,7 +29,7 @@ from watchword.errors import (
     UnsupportedMediaTypeError,
     WatchwordError,
 )
-from watchword.limits.limiter import Limited, Limiter, plan_of, verdict_lines
+from watchword.limits.limiter import Limited, Limiter, verdict_lines
 from watchword.observe import Log, RequestLine
 from watchword.wire.client_address import address_bucket
 from watchword.wire.cors import VARY, allowed_lines, preflight_response
@@ -104,6 +104,7 @@ class Pipeline:
     async def _serve(self, request: Request, now_ms: int, progress: _Progress) -> Response:
         bucket = address_bucket(request.client_address)
         self._limiter.require_address(bucket, now_ms)
+        request.require_readable()
         if request.method == "OPTIONS":
             return self._preflight(request)
         match = self._routes.match(request.method, request.path)
@@ -124,9 +125,11 @@ class Pipeline:
         verdict = await self._limiter.require_caller(
             Limited(
                 caller.tenant_id or caller.subject,
-                plan_of(caller.plan, per_minute=caller.plan_per_minute, per_hour=caller.plan_per_hour),
+                caller.plan,
                 caller.credential_id,
                 caller.rate_limit_per_minute,
+                caller.plan_per_minute,
+                caller.plan_per_hour,
             ),
             now_ms,
         )

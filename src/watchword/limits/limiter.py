@@ -6,14 +6,16 @@ window from the store (``shares.py``): a request waits for the store only when t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from watchword.errors import RateLimitExceededError
-from watchword.limits.policies import ATTEMPTS, HOUR, MINUTE, PLANS, Plan, Policy
+from watchword.limits.policies import ATTEMPTS, HOUR, MINUTE, Policy
 from watchword.limits.shares import Shares
 from watchword.limits.window import WindowCounter
+from watchword.setting_kinds import PlanLimits
 
 _WINDOW_NAMES: Final = {MINUTE: "minute", HOUR: "hour"}
 
@@ -28,18 +30,27 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Limited(msgspec.Struct, frozen=True):
-    """What limits see of a caller: the tenant with its plan, and the key with a limit of its own."""
+    """What limits see of a caller: the tenant with its plan, and the key with a limit of its own.
+
+    Shapes: ``plan`` is a plan's name; ``per_minute`` and ``per_hour`` are the tenant's own numbers in place of the
+    plan's, None for the plan's; ``credential_per_minute`` is None for a credential without a limit of its own.
+    """
 
     tenant_id: str
-    plan: Plan
+    plan: str
     credential_id: str
     credential_per_minute: int | None
+    per_minute: int | None = None
+    per_hour: int | None = None
 
 
 class Limiter:
     """Counts requests and refuses those over a limit."""
 
-    def __init__(self, *, address_per_minute: int, shares: Shares | None = None) -> None:
+    def __init__(
+        self, *, plans: Mapping[str, PlanLimits], address_per_minute: int, shares: Shares | None = None
+    ) -> None:
+        self._plans = plans
         self._address = Policy("address", address_per_minute, MINUTE)
         self._shares = shares
         self._counters: dict[str, WindowCounter] = {}
@@ -75,11 +86,13 @@ class Limiter:
         if caller.credential_per_minute is not None:
             policy = Policy("key", caller.credential_per_minute, MINUTE)
             verdict = await self._take(policy, caller.credential_id, now_ms)
-        plan = caller.plan
-        if plan.requests_per_hour is not None:
-            await self._take(Policy("tenant_hour", plan.requests_per_hour, HOUR), caller.tenant_id, now_ms)
-        if plan.requests_per_minute is not None:
-            policy = Policy("tenant_minute", plan.requests_per_minute, MINUTE)
+        plan = self._plans[caller.plan]
+        per_hour = plan.requests_per_hour if caller.per_hour is None else caller.per_hour
+        if per_hour is not None:
+            await self._take(Policy("tenant_hour", per_hour, HOUR), caller.tenant_id, now_ms)
+        per_minute = plan.requests_per_minute if caller.per_minute is None else caller.per_minute
+        if per_minute is not None:
+            policy = Policy("tenant_minute", per_minute, MINUTE)
             ceiling = await self._take(policy, caller.tenant_id, now_ms)
             if verdict is None or ceiling.remaining < verdict.remaining:
                 verdict = ceiling
@@ -108,15 +121,6 @@ class Limiter:
         if counter is None:
             counter = self._counters[name] = WindowCounter(window_seconds)
         return counter
-
-
-def plan_of(name: str, *, per_minute: int | None = None, per_hour: int | None = None) -> Plan:
-    """Return a plan's limits with a tenant's own numbers in place of the plan's."""
-    plan = PLANS[name]
-    return Plan(
-        plan.requests_per_minute if per_minute is None else per_minute,
-        plan.requests_per_hour if per_hour is None else per_hour,
-    )
 
 
 def verdict_lines(verdict: Verdict) -> bytes:

@@ -21,21 +21,6 @@ class Policy(msgspec.Struct, frozen=True):
     when_store_is_down: WhenStoreIsDown = "count on this node"
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """What a tenant may ask of the server; None is without limit."""
-
-    requests_per_minute: int | None
-    requests_per_hour: int | None
-
-
-PLANS: Final = {
-    "free": Plan(600, 10_000),
-    "starter": Plan(1_200, 30_000),
-    "basic": Plan(3_000, 100_000),
-    "pro": Plan(6_000, 200_000),
-    "enterprise": Plan(None, None),
-}
-
 ATTEMPTS: Final = {
     policy.name: policy
     for policy in (

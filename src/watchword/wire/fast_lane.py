@@ -173,7 +173,7 @@ class FastLaneProtocol(HttpToolsProtocol):
         async def application(_scope: object, _receive: object, send: Any) -> None:  # noqa: ANN401 - ASGI's own types
             await send_response(send, await _resumed(coro, waiting_for))
 
-        loaded, self.app = self.app, application  # type: ignore[assignment]
+        loaded, self.app = self.app, application
         try:
             self._enter_asgi_lane()
         finally:

@@ -14,7 +14,7 @@ from watchword.errors import InvalidFieldsError, MalformedRequestError
 
 PARAMETERS_MAX: Final = 200
 
-Parsed = TypeVar("Parsed")
+Parsed = TypeVar("Parsed", bound=msgspec.Struct)
 
 
 def parse_pairs(query: bytes) -> list[tuple[str, str]]:

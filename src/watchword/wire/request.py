@@ -38,7 +38,7 @@ class Request:
     the proxy's client; ``scheme`` is ``http`` or ``https`` as the client saw it.
     """
 
-    __slots__ = ("_read_body", "client_address", "headers", "id", "method", "path", "query", "scheme")
+    __slots__ = ("_fault", "_read_body", "client_address", "headers", "id", "method", "path", "query", "scheme")
 
     def __init__(
         self,
@@ -52,14 +52,24 @@ class Request:
     ) -> None:
         self.id = ""
         self.method = method
+        self._fault = ""
         path, _, self.query = target.partition(b"?")
-        self.path = path.decode("latin-1") if b"%" not in path else _decode_path(path)
+        self.path = path.decode("latin-1") if b"%" not in path and path.isascii() else self._decode_path(path)
         self.headers = dict(headers)
         if len(self.headers) != len(headers):
-            _require_single(headers)
+            self._look_for_repeated(headers)
         self.client_address = client_address
         self.scheme = scheme
         self._read_body = read_body
+
+    def require_readable(self) -> None:
+        """Refuse a request that cannot be read in one way only; the first step of serving one.
+
+        Raises:
+            MalformedRequestError: the path is no text, or a header that decides something came twice.
+        """
+        if self._fault:
+            raise MalformedRequestError(self._fault)
 
     def header(self, name: bytes) -> str | None:
         """Return a header's value as text, or None; ``name`` is lower-case."""
@@ -75,17 +85,20 @@ class Request:
         """
         return b"" if self._read_body is None else await self._read_body()
 
+    def _decode_path(self, path: bytes) -> str:
+        try:
+            decoded = unquote_to_bytes(path).decode("utf-8")
+        except UnicodeDecodeError:
+            self._fault = "The path is not valid UTF-8"
+            return ""
+        if "\x00" in decoded:
+            self._fault = "The path holds a NUL character"
+        return decoded
 
-def _decode_path(path: bytes) -> str:
-    try:
-        return unquote_to_bytes(path).decode("utf-8")
-    except UnicodeDecodeError:
-        raise MalformedRequestError("The path is not valid UTF-8") from None
-
-
-def _require_single(headers: Sequence[tuple[bytes, bytes]]) -> None:
-    seen: set[bytes] = set()
-    for name, _ in headers:
-        if name in seen and name in SINGLE_HEADERS:
-            raise MalformedRequestError(f"The header {name.decode('latin-1')} came more than once")
-        seen.add(name)
+    def _look_for_repeated(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        seen: set[bytes] = set()
+        for name, _ in headers:
+            if name in seen and name in SINGLE_HEADERS:
+                self._fault = f"The header {name.decode('latin-1')} came more than once"
+                return
+            seen.add(name)

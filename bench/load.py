@@ -1,0 +1,135 @@
+"""A load generator: keep-alive connections that send one prepared request after another, with every latency kept.
+
+Run as a process of its own on its own core:
+    python bench/load.py --port 8443 --seconds 2 --connections 32 --expect 200 < request.bin
+prints one JSON line: requests, seconds, per_second, p50_us, p99_us, wrong (answers of another status).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import ssl
+import sys
+import time
+from typing import cast
+
+import uvloop
+
+_LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
+
+
+class Connection(asyncio.Protocol):
+    """One connection: sends, waits for the whole answer, notes the time, sends again."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.buffer = b""
+        self.sent_ns = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the first request."""
+        self.transport = cast("asyncio.Transport", transport)
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of the answer; when it is whole, send the next request."""
+        buffer = self.buffer + data if self.buffer else data
+        end = buffer.find(b"\r\n\r\n")
+        if end < 0:
+            self.buffer = buffer
+            return
+        length = _LENGTH.search(buffer, 0, end)
+        if len(buffer) < end + 4 + (int(length[1]) if length else 0):
+            self.buffer = buffer
+            return
+        self.buffer = b""
+        run = self.run
+        run.latencies.append(time.perf_counter_ns() - self.sent_ns)
+        if not buffer.startswith(run.expected):
+            run.wrong += 1
+            run.wrong_example = buffer[:300]
+        if time.perf_counter_ns() < run.until_ns:
+            self._send()
+        else:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note the end; one that the server makes ends the run."""
+        self.run.open -= 1
+        if (exc is not None or time.perf_counter_ns() < self.run.until_ns) and not self.run.done.done():
+            self.run.done.set_exception(RuntimeError(f"the server closed a connection: {exc}"))
+        if self.run.open == 0 and not self.run.done.done():
+            self.run.done.set_result(None)
+
+    def _send(self) -> None:
+        self.sent_ns = time.perf_counter_ns()
+        requests = self.run.requests
+        self.run.next = (self.run.next + 1) % len(requests)
+        self.transport.write(requests[self.run.next])
+
+
+class Run:
+    """One run of load."""
+
+    def __init__(self, requests: list[bytes], expected: bytes, seconds: float, connections: int) -> None:
+        self.requests = requests
+        self.next = 0
+        self.expected = expected
+        self.latencies: list[int] = []
+        self.wrong = 0
+        self.wrong_example = b""
+        self.open = connections
+        self.until_ns = time.perf_counter_ns() + int(seconds * 1e9)
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+async def load(arguments: argparse.Namespace, requests: list[bytes]) -> dict[str, float]:
+    """Run the load and return its figures."""
+    context = None
+    if arguments.tls:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    loop = asyncio.get_running_loop()
+    began = time.perf_counter()
+    run = Run(requests, f"HTTP/1.1 {arguments.expect} ".encode(), arguments.seconds, arguments.connections)
+    for _ in range(arguments.connections):
+        await loop.create_connection(lambda: Connection(run), "127.0.0.1", arguments.port, ssl=context)
+    await asyncio.wait_for(run.done, arguments.seconds + 30)
+    seconds = time.perf_counter() - began
+    latencies = sorted(run.latencies)
+    if run.wrong:
+        sys.stderr.write(f"{run.wrong} unexpected answers, for example {run.wrong_example!r}\n")
+    return {
+        "requests": len(latencies),
+        "seconds": seconds,
+        "per_second": len(latencies) / seconds,
+        "p50_us": latencies[len(latencies) // 2] / 1000,
+        "p99_us": latencies[int(len(latencies) * 0.99)] / 1000,
+        "wrong": run.wrong,
+    }
+
+
+def main() -> None:
+    """Read requests, separated by a line of four dashes, from standard input; print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--expect", type=int, default=200)
+    parser.add_argument("--core", type=int, default=None)
+    parser.add_argument("--tls", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {arguments.core})
+    requests = sys.stdin.buffer.read().split(b"\r\n----\r\n")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(json.dumps(runner.run(load(arguments, requests))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""Which limit refuses whom, and what a refusal says."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from watchword.db.database import Database
+from watchword.errors import RateLimitExceededError, UnavailableError
+from watchword.limits.limiter import Limited, Limiter, Verdict, verdict_lines
+from watchword.limits.policies import ATTEMPTS, Policy
+from watchword.limits.shares import Shares
+from watchword.setting_kinds import PLANS
+
+NOW = 1_767_780_000_000
+
+
+def caller(
+    *,
+    tenant_minute: int | None = None,
+    tenant_hour: int | None = None,
+    tenant: str = "ten_1",
+    key: str = "key_1",
+    per_minute: int | None = None,
+) -> Limited:
+    return Limited(tenant, "enterprise", key, per_minute, tenant_minute, tenant_hour)
+
+
+def make_limiter(shares: Shares | None = None, *, address_per_minute: int = 1_000) -> Limiter:
+    return Limiter(plans=PLANS, address_per_minute=address_per_minute, shares=shares)
+
+
+async def count_passing(limiter: Limiter, *callers: Limited) -> int:
+    async def one(limited: Limited) -> bool:
+        try:
+            await limiter.require_caller(limited, NOW)
+        except RateLimitExceededError:
+            return False
+        return True
+
+    return sum(await asyncio.gather(*[one(limited) for limited in callers]))
+
+
+async def test_of_50_parallel_requests_exactly_20_pass() -> None:
+    """A limit of 20 lets exactly 20 of 50 parallel requests through."""
+    limiter = make_limiter()
+    assert await count_passing(limiter, *[caller(per_minute=20)] * 50) == 20
+
+
+async def test_many_keys_do_not_multiply_the_tenants_ceiling() -> None:
+    """The tenant's ceiling holds over all its keys together."""
+    limiter = make_limiter()
+    callers = [caller(tenant_minute=20, key=f"key_{number}", per_minute=1_000) for number in range(50)]
+    assert await count_passing(limiter, *callers) == 20
+
+
+async def test_one_tenant_does_not_use_up_another() -> None:
+    """Each tenant has its own window."""
+    limiter = make_limiter()
+    assert await count_passing(limiter, *[caller(tenant_minute=1)] * 5) == 1
+    assert await count_passing(limiter, caller(tenant_minute=1, tenant="ten_2")) == 1
+
+
+async def test_the_hour_refuses_when_the_minute_would_not() -> None:
+    """The hour's number holds too, and the refusal names its window."""
+    limiter = make_limiter()
+    limited = caller(tenant_minute=100, tenant_hour=1)
+    await limiter.require_caller(limited, NOW)
+    with pytest.raises(RateLimitExceededError) as refusal:
+        await limiter.require_caller(limited, NOW)
+    assert dict(refusal.value.headers) == {
+        "retry-after": "3600",
+        "x-ratelimit-limit": "1",
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": "3600",
+        "x-ratelimit-window": "hour",
+        "ratelimit-policy": '"default";q=1;w=3600',
+        "ratelimit": '"default";r=0;t=3600',
+    }
+
+
+def test_an_address_that_floods_is_refused() -> None:
+    """One address more than its number is refused and another is not."""
+    limiter = make_limiter(address_per_minute=2)
+    limiter.require_address("198.51.100.1", NOW)
+    limiter.require_address("198.51.100.1", NOW)
+    with pytest.raises(RateLimitExceededError):
+        limiter.require_address("198.51.100.1", NOW)
+    limiter.require_address("198.51.100.2", NOW)
+
+
+async def test_attempts_are_counted_by_name() -> None:
+    """Attempts at one endpoint leave the others' numbers alone."""
+    limiter = make_limiter()
+    for _ in range(ATTEMPTS["register"].count):
+        await limiter.require_attempt("register", "198.51.100.1", NOW)
+    with pytest.raises(RateLimitExceededError):
+        await limiter.require_attempt("register", "198.51.100.1", NOW)
+    await limiter.require_attempt("login", "198.51.100.1", NOW)
+
+
+async def test_the_tightest_minute_limit_is_told() -> None:
+    """The headers speak of the limit that a caller will meet first."""
+    limiter = make_limiter()
+    assert await limiter.require_caller(caller(tenant_minute=10, per_minute=5), NOW) == Verdict(5, 4, 60, 60)
+    assert await limiter.require_caller(caller(tenant_minute=3, tenant="t", key="k", per_minute=5), NOW) == Verdict(
+        3, 2, 60, 60
+    )
+    assert await limiter.require_caller(caller(), NOW) is None
+
+
+async def test_key_use_by_a_tenants_own_service_is_counted() -> None:
+    """A service's verify calls use up the key's own window."""
+    limiter = make_limiter()
+    assert [await limiter.has_key_request_left("key_1", 1, NOW) for _ in range(2)] == [True, False]
+
+
+async def test_a_tenants_own_number_replaces_its_plans() -> None:
+    """A plan's number holds until the tenant has one of its own."""
+    limiter = make_limiter()
+    assert await limiter.require_caller(Limited("a", "free", "key_1", None), NOW) == Verdict(600, 599, 60, 60)
+    assert await limiter.require_caller(Limited("b", "free", "key_1", None, 7), NOW) == Verdict(7, 6, 60, 60)
+
+
+def test_plans_are_the_designs() -> None:
+    """The plans hold the published numbers."""
+    assert [(plan.requests_per_minute, plan.requests_per_hour) for plan in PLANS.values()] == [
+        (600, 10_000),
+        (1_200, 30_000),
+        (3_000, 100_000),
+        (6_000, 200_000),
+        (None, None),
+    ]
+
+
+def test_header_lines() -> None:
+    """Both families of headers tell the same numbers."""
+    assert verdict_lines(Verdict(600, 599, 42, 60)) == (
+        b"x-ratelimit-limit: 600\r\nx-ratelimit-remaining: 599\r\nx-ratelimit-reset: 42\r\n"
+        b'ratelimit-policy: "default";q=600;w=60\r\nratelimit: "default";r=599;t=42\r\n'
+    )
+
+
+@pytest.mark.parametrize("limit", [1, 20, 100])
+async def test_processes_hold_one_limit_together(bookkeeping: Database, limit: int) -> None:
+    """Three processes that lease from one store pass exactly the limit between them."""
+    limiters = [make_limiter(Shares(bookkeeping)) for _ in range(3)]
+    limited = caller(per_minute=limit)
+    passed = await asyncio.gather(*[count_passing(limiter, *[limited] * (limit + 5)) for limiter in limiters])
+    assert sum(passed) == limit
+
+
+async def test_a_large_shared_limit_is_never_exceeded(bookkeeping: Database) -> None:
+    """Three processes with a large limit pass no more than it, and use up all of it when they go on asking."""
+    limiters = [make_limiter(Shares(bookkeeping)) for _ in range(3)]
+    passed = [await count_passing(limiter, *[caller(per_minute=300)] * 400) for limiter in limiters]
+    assert sum(passed) == 300
+
+
+async def test_a_new_window_is_leased_anew(bookkeeping: Database) -> None:
+    """What is used up in one window is there again in the next."""
+    limiter = make_limiter(Shares(bookkeeping))
+    for now in (NOW, NOW + 60_000):
+        await limiter.require_caller(caller(per_minute=1), now)
+        with pytest.raises(RateLimitExceededError):
+            await limiter.require_caller(caller(per_minute=1), now)
+
+
+async def test_login_is_refused_when_the_store_is_down(bookkeeping: Database) -> None:
+    """A limit that guards passwords refuses while nobody can count."""
+    await bookkeeping.close()
+    limiter = make_limiter(Shares(bookkeeping))
+    with pytest.raises(UnavailableError):
+        await limiter.require_attempt("login", "198.51.100.1", NOW)
+
+
+async def test_data_limits_count_on_the_node_when_the_store_is_down(bookkeeping: Database) -> None:
+    """A data limit goes on in this process's memory, and still is a limit."""
+    await bookkeeping.close()
+    limiter = make_limiter(Shares(bookkeeping))
+    assert await count_passing(limiter, *[caller(per_minute=3)] * 10) == 3
+
+
+def test_every_attempt_policy_says_what_a_dead_store_means() -> None:
+    """Limits that guard passwords and codes refuse when the store is down."""
+    assert {name: policy.when_store_is_down for name, policy in ATTEMPTS.items()} == {
+        "login": "refuse",
+        "refresh": "count on this node",
+        "register": "refuse",
+        "mail": "refuse",
+        "code": "refuse",
+        "verify_key": "count on this node",
+    }
+    assert Policy("a", 1, 60).when_store_is_down == "count on this node"

@@ -1,0 +1,60 @@
+"""Which address a request is counted and judged by."""
+
+from __future__ import annotations
+
+import pytest
+
+from watchword.wire.client_address import ClientAddresses, address_bucket
+
+BEHIND_PROXY = ClientAddresses(["10.0.0.0/8", "fd00::/8"])
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded_for", "wanted"),
+    [
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
+        ("10.0.0.1", None, "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "1.2.3.4, 198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "1.2.3.4, 198.51.100.1, 10.9.9.9", "198.51.100.1"),
+        ("10.0.0.1", "198.51.100.1, nonsense", "10.0.0.1"),
+        ("10.0.0.1", "nonsense, 198.51.100.1", "198.51.100.1"),
+        ("fd00::1", "2001:db8::7", "2001:db8::7"),
+        ("::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("", "198.51.100.1", ""),
+    ],
+)
+def test_believes_trusted_proxies_only(peer: str, forwarded_for: str | None, wanted: str) -> None:
+    """The nearest address that is no trusted proxy counts; what a client wrote further left never does."""
+    assert BEHIND_PROXY.resolve(peer, forwarded_for) == wanted
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded_proto", "wanted"),
+    [
+        ("203.0.113.9", "https", "http"),
+        ("10.0.0.1", "https", "https"),
+        ("10.0.0.1", "https, http", "http"),
+        ("10.0.0.1", "gopher", "http"),
+        ("10.0.0.1", None, "http"),
+    ],
+)
+def test_believes_the_scheme_of_trusted_proxies_only(peer: str, forwarded_proto: str | None, wanted: str) -> None:
+    """Only a trusted proxy can say that its client spoke HTTPS."""
+    assert BEHIND_PROXY.scheme(peer, "http", forwarded_proto) == wanted
+
+
+@pytest.mark.parametrize(
+    ("address", "bucket"),
+    [
+        ("198.51.100.1", "198.51.100.1"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:bbbb::9", "2001:db8:1:2::/64"),
+        ("::ffff:198.51.100.1", "198.51.100.1"),
+        ("not:an:address", "not:an:address"),
+        ("", ""),
+    ],
+)
+def test_counts_an_ipv6_subscriber_once(address: str, bucket: str) -> None:
+    """An IPv6 client is counted by its /64, of which every address is its own."""
+    assert address_bucket(address) == bucket
