@@ -7,9 +7,12 @@ has already seen. Reading a slot takes some 0.1 µs; a collision of two subjects
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import secrets
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from zlib import crc32
@@ -22,8 +25,9 @@ _ANY: Final = 0
 class Generations:
     """The shared slots. Open one per process; ``close`` when the process ends."""
 
-    def __init__(self, path: Path) -> None:
-        self._trusted = True
+    def __init__(self, path: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._trusted_until = math.inf
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             if os.fstat(descriptor).st_size < _SLOTS * 8:
@@ -47,11 +51,18 @@ class Generations:
 
     def is_trusted(self) -> bool:
         """Say whether news from all other nodes is arriving; while not, nothing remembered may be used."""
-        return self._trusted
+        return self._monotonic() < self._trusted_until
 
     def set_trusted(self, trusted: bool) -> None:  # noqa: FBT001 - the listener reports a state, not an option
-        """Record whether news from other nodes arrives."""
-        self._trusted = trusted
+        """Record whether news from other nodes arrives, until told otherwise."""
+        self._trusted_until = math.inf if trusted else -math.inf
+
+    def trust_until(self, monotonic_seconds: float) -> None:
+        """Record that news arrives, up to a time of the monotonic clock.
+
+        So trust ends by itself, also in a process that was stopped for a while and has not yet noticed.
+        """
+        self._trusted_until = monotonic_seconds
 
     def bump(self, subjects: tuple[str, ...]) -> None:
         """Make all processes of this node forget what they remember of these subjects; call it after the commit."""

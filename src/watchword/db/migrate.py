@@ -22,9 +22,10 @@ MigrationSet = Literal["main", "bookkeeping"]
 _log = logging.getLogger("watchword.db")
 
 _LOCK: Final = Statement(
-    # Any number, the same in all versions: it stands for the right to change this database's shape. On SQLite a
-    # transaction is alone already.
-    "SELECT pg_advisory_xact_lock(4733096201)",
+    # Any number, the same in all versions: it stands for the right to change this database's shape. Building an index
+    # of a large table takes its time, and so does waiting for another process that does. On SQLite a transaction is
+    # alone already.
+    "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(4733096201)",
     sqlite="SELECT 1",
 )
 _MAKE_TABLE: Final = Statement(

@@ -81,7 +81,7 @@ class SqliteFile:
     def open_reader(self, *, cache_kib: int) -> apsw.Connection:
         """Open a connection that reads only."""
         connection = self._open(_READER_WAIT_SECONDS)
-        connection.pragma("query_only", True)  # noqa: FBT003 - SQLite's own word
+        connection.pragma("query_only", 1)
         connection.pragma("cache_size", -cache_kib)
         return connection
 
@@ -94,8 +94,8 @@ class SqliteFile:
             # A word in double quotes is a column or an error, as on PostgreSQL, and never quietly a text.
             connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
             connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
-            connection.pragma("trusted_schema", False)  # noqa: FBT003 - SQLite's own word
-            connection.pragma("foreign_keys", True)  # noqa: FBT003 - SQLite's own word
+            connection.pragma("trusted_schema", 0)
+            connection.pragma("foreign_keys", 1)
             # A commit by another process made mapped reads three times slower.
             connection.pragma("mmap_size", 0)
             connection.pragma("temp_store", "MEMORY")
