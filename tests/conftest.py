@@ -1,11 +1,90 @@
-"""Fixtures that many rooms' tests share."""
+"""Fixtures that many rooms' tests share: the kind of event loop, and real databases."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
 import pytest
+
+from postgres_server import TEMPLATE, PostgresServer, run_elsewhere
+from watchword.db.database import Database
+from watchword.db.generations import Generations
+from watchword.db.migrate import migrate
+from watchword.db.postgres import PostgresDatabase
+from watchword.db.sqlite import SqliteDatabase
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Asynchronous tests run on asyncio, as the server does."""
     return "asyncio"
+
+
+@pytest.fixture
+def generations(tmp_path: Path) -> Iterator[Generations]:
+    """The memory of withdrawals that all processes of one node share."""
+    shared = Generations(tmp_path / "generations")
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+async def sqlite_database(tmp_path: Path, generations: Generations) -> AsyncIterator[SqliteDatabase]:
+    """A migrated SQLite database; not flushed to the disk, which no test of another room needs."""
+    database = SqliteDatabase(tmp_path / "watchword.db", generations=generations, synchronous="OFF")
+    await _migrate_all(database)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """One PostgreSQL server per test process, with a migrated database to copy."""
+    server = PostgresServer()
+    server.make_database(TEMPLATE)
+    run_elsewhere(_fill_template(server, tmp_path_factory.mktemp("template")))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def _database_names() -> Iterator[int]:
+    return itertools.count()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, _database_names: Iterator[int]) -> Iterator[str]:
+    """The URL of a fresh migrated PostgreSQL database."""
+    name = f"test_{next(_database_names)}"
+    yield postgres_server.make_database(name, template=TEMPLATE)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+async def postgres_database(postgres_url: str, generations: Generations) -> AsyncIterator[PostgresDatabase]:
+    """A migrated PostgreSQL database."""
+    database = await PostgresDatabase.connect(postgres_url, generations=generations)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """A migrated database, once on each backend."""
+    opened: Database = request.getfixturevalue(f"{request.param}_database")
+    return opened
+
+
+async def _fill_template(server: PostgresServer, directory: Path) -> None:
+    generations = Generations(directory / "generations")
+    database = await PostgresDatabase.connect(server.url(TEMPLATE), generations=generations)
+    await _migrate_all(database)
+    await database.close()
+    generations.close()
+
+
+async def _migrate_all(database: Database) -> None:
+    await migrate(database, "main")
+    await migrate(database, "bookkeeping")
