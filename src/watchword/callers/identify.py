@@ -102,6 +102,8 @@ class Identifier:
             chosen.plan,
             None,
             presented.from_cookie,
+            chosen.requests_per_minute,
+            chosen.requests_per_hour,
         )
         return Identity(caller, chosen.allowed_origins, session)
 
@@ -205,4 +207,7 @@ def _key_caller(key: KeyProof) -> Caller:
         key.key_id,
         key.plan,
         key.rate_limit_per_minute,
+        False,  # noqa: FBT003 - a key never comes in a cookie
+        key.requests_per_minute,
+        key.requests_per_hour,
     )

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from watchword.credentials.queries import ServedSettings
 from watchword.db.database import Database, Statement
 
 _FIND_LIVING_TENANT: Final = Statement(
@@ -23,11 +24,7 @@ class LivingTenant(msgspec.Struct, frozen=True):
 
     id: str
     plan: str
-    allowed_origins: tuple[str, ...]
-
-
-class _Origins(msgspec.Struct):
-    allowed_origins: tuple[str, ...] = ()
+    settings: ServedSettings
 
 
 async def find_living_tenant(database: Database, id_or_slug: str) -> LivingTenant | None:
@@ -36,14 +33,14 @@ async def find_living_tenant(database: Database, id_or_slug: str) -> LivingTenan
     if row is None:
         return None
     tenant_id, plan, settings = row
-    return LivingTenant(tenant_id, plan, msgspec.json.decode(settings, type=_Origins).allowed_origins)
+    return LivingTenant(tenant_id, plan, msgspec.json.decode(settings, type=ServedSettings))
 
 
 async def list_allowed_origins(database: Database) -> frozenset[str]:
     """Return every web origin that any living tenant or publishable key lists."""
     origins: set[str] = set()
     for (settings,) in await database.scan_rows(_LIST_TENANT_SETTINGS):
-        origins.update(msgspec.json.decode(settings, type=_Origins).allowed_origins)
+        origins.update(msgspec.json.decode(settings, type=ServedSettings).allowed_origins)
     for (listed,) in await database.scan_rows(_LIST_KEY_ORIGINS):
         origins.update(msgspec.json.decode(listed, type=tuple[str, ...]))
     return frozenset(origins)

@@ -18,13 +18,18 @@ from watchword.wire.request import Request
 
 
 class ChosenTenant(msgspec.Struct, frozen=True):
-    """Where a user acts; ``tenant_id`` is empty and ``role`` None for a user of no tenant."""
+    """Where a user acts; ``tenant_id`` is empty and ``role`` None for a user of no tenant.
+
+    Shapes: ``requests_per_minute`` and ``requests_per_hour`` are the tenant's own numbers, None for its plan's.
+    """
 
     tenant_id: str
     mode: Mode
     role: Role | None
     plan: str
     allowed_origins: tuple[str, ...]
+    requests_per_minute: int | None = None
+    requests_per_hour: int | None = None
 
 
 class TenantChooser:
@@ -77,10 +82,26 @@ class TenantChooser:
         if session.is_super_admin:
             tenant = await find_living_tenant(self._database, wanted)
             if tenant is not None:
-                return ChosenTenant(tenant.id, mode, Role.SUPER_ADMIN, tenant.plan, tenant.allowed_origins)
+                return ChosenTenant(
+                    tenant.id,
+                    mode,
+                    Role.SUPER_ADMIN,
+                    tenant.plan,
+                    tenant.settings.allowed_origins,
+                    tenant.settings.requests_per_minute,
+                    tenant.settings.requests_per_hour,
+                )
         raise NotAMemberError
 
 
 def _as_member(session: SessionProof, membership: Membership, mode: Mode) -> ChosenTenant:
     role = Role.SUPER_ADMIN if session.is_super_admin else Role(membership.role)
-    return ChosenTenant(membership.tenant_id, mode, role, membership.plan, membership.allowed_origins)
+    return ChosenTenant(
+        membership.tenant_id,
+        mode,
+        role,
+        membership.plan,
+        membership.allowed_origins,
+        membership.requests_per_minute,
+        membership.requests_per_hour,
+    )

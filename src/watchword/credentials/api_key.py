@@ -45,7 +45,8 @@ class KeyProof(msgspec.Struct, frozen=True):
     """What a good key proves.
 
     Shapes: ``scopes`` is None when nothing narrows the key; an empty ``allowed_origins`` or ``allowed_networks``
-    allows all; ``expires_at_ms`` is Unix time; ``plan`` and ``tenant_origins`` are the tenant's.
+    allows all; ``expires_at_ms`` is Unix time; ``plan`` and what follows it are the tenant's, the two
+    numbers None for its plan's.
     """
 
     key_id: str
@@ -58,7 +59,10 @@ class KeyProof(msgspec.Struct, frozen=True):
     rate_limit_per_minute: int | None
     expires_at_ms: int | None
     plan: str
+    tenant_slug: str
     tenant_origins: tuple[str, ...]
+    requests_per_minute: int | None
+    requests_per_hour: int | None
 
 
 class KeyVerdict(msgspec.Struct, frozen=True):
@@ -198,5 +202,8 @@ def _proof_of(stored: StoredKey) -> KeyProof:
         rate_limit_per_minute=stored.rate_limit_per_minute,
         expires_at_ms=stored.expires_at_ms,
         plan=stored.plan,
-        tenant_origins=stored.tenant_origins,
+        tenant_slug=stored.tenant_slug,
+        tenant_origins=stored.tenant_settings.allowed_origins,
+        requests_per_minute=stored.tenant_settings.requests_per_minute,
+        requests_per_hour=stored.tenant_settings.requests_per_hour,
     )

@@ -46,7 +46,8 @@ END_SESSIONS: Final = Statement(
 
 FIND_KEY: Final = Statement("""
     SELECT k.id, k.tenant_id, k.kind, k.mode, k.scopes, k.allowed_origins, k.allowed_networks,
-        k.rate_limit_per_minute, k.expires_at, k.disabled_at, k.revoked_at, t.plan, t.settings, t.disabled_at
+        k.rate_limit_per_minute, k.expires_at, k.disabled_at, k.revoked_at, t.plan, t.settings, t.disabled_at,
+        t.slug
     FROM api_keys k
     JOIN tenants t ON t.id = k.tenant_id
     WHERE k.key_hash = $1
@@ -91,14 +92,27 @@ class Reader(Protocol):
         ...
 
 
+class ServedSettings(msgspec.Struct, frozen=True):
+    """What of a tenant's stored settings is needed to serve its callers; the two numbers are None for the plan's."""
+
+    allowed_origins: tuple[str, ...] = ()
+    requests_per_minute: int | None = None
+    requests_per_hour: int | None = None
+
+
 class Membership(msgspec.Struct, frozen=True):
-    """A user's place in one tenant, and what of the tenant is needed to serve the user there."""
+    """A user's place in one tenant, and what of the tenant is needed to serve the user there.
+
+    Shapes: ``requests_per_minute`` and ``requests_per_hour`` are the tenant's own numbers, None for its plan's.
+    """
 
     tenant_id: str
     slug: str
     role: str
     plan: str
     allowed_origins: tuple[str, ...]
+    requests_per_minute: int | None = None
+    requests_per_hour: int | None = None
 
 
 class SessionState(msgspec.Struct, frozen=True):
@@ -154,8 +168,9 @@ class StoredKey(msgspec.Struct, frozen=True):
     disabled_at_ms: int | None
     revoked_at_ms: int | None
     plan: str
-    tenant_origins: tuple[str, ...]
     tenant_disabled_at_ms: int | None
+    tenant_slug: str
+    tenant_settings: ServedSettings
 
 
 class StoredSigningKey(msgspec.Struct, frozen=True):
@@ -187,17 +202,7 @@ async def find_session(reader: Reader, sid_hash: bytes) -> SessionState | None:
         name=first[10],
         is_super_admin=bool(first[11]),
         user_disabled_at_ms=first[12],
-        memberships=tuple(
-            Membership(
-                tenant_id=row[13],
-                role=row[14],
-                slug=row[15],
-                plan=row[16],
-                allowed_origins=_origins_of_settings(row[17]),
-            )
-            for row in rows
-            if row[13] is not None and row[18] is None
-        ),
+        memberships=tuple(_membership(row) for row in rows if row[13] is not None and row[18] is None),
         tenant_ids=tuple(row[13] for row in rows if row[13] is not None),
     )
 
@@ -220,8 +225,9 @@ async def find_key(reader: Reader, key_hash: bytes) -> StoredKey | None:
         disabled_at_ms=row[9],
         revoked_at_ms=row[10],
         plan=row[11],
-        tenant_origins=_origins_of_settings(row[12]),
+        tenant_settings=_served_settings(row[12]),
         tenant_disabled_at_ms=row[13],
+        tenant_slug=row[14],
     )
 
 
@@ -306,13 +312,22 @@ async def insert_signing_key(
     await tx.execute(INSERT_SIGNING_KEY, key_id, purpose, algorithm, sealed, now_ms)
 
 
-class _Settings(msgspec.Struct):
-    allowed_origins: tuple[str, ...] = ()
+def _membership(row: Row) -> Membership:
+    settings = _served_settings(row[17])
+    return Membership(
+        tenant_id=row[13],
+        role=row[14],
+        slug=row[15],
+        plan=row[16],
+        allowed_origins=settings.allowed_origins,
+        requests_per_minute=settings.requests_per_minute,
+        requests_per_hour=settings.requests_per_hour,
+    )
 
 
-def _origins_of_settings(text: str) -> tuple[str, ...]:
+def _served_settings(text: str) -> ServedSettings:
     try:
-        return msgspec.json.decode(text, type=_Settings).allowed_origins
+        return msgspec.json.decode(text, type=ServedSettings)
     except msgspec.DecodeError as error:
         raise InternalError(cause=f"stored tenant settings cannot be read: {error}") from None
 
