@@ -143,42 +143,42 @@ def test_header_lines() -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 20, 100])
-async def test_processes_hold_one_limit_together(bookkeeping: Database, limit: int) -> None:
+async def test_processes_hold_one_limit_together(database: Database, limit: int) -> None:
     """Three processes that lease from one store pass exactly the limit between them."""
-    limiters = [make_limiter(Shares(bookkeeping)) for _ in range(3)]
+    limiters = [make_limiter(Shares(database)) for _ in range(3)]
     limited = caller(per_minute=limit)
     passed = await asyncio.gather(*[count_passing(limiter, *[limited] * (limit + 5)) for limiter in limiters])
     assert sum(passed) == limit
 
 
-async def test_a_large_shared_limit_is_never_exceeded(bookkeeping: Database) -> None:
+async def test_a_large_shared_limit_is_never_exceeded(database: Database) -> None:
     """Three processes with a large limit pass no more than it, and use up all of it when they go on asking."""
-    limiters = [make_limiter(Shares(bookkeeping)) for _ in range(3)]
+    limiters = [make_limiter(Shares(database)) for _ in range(3)]
     passed = [await count_passing(limiter, *[caller(per_minute=300)] * 400) for limiter in limiters]
     assert sum(passed) == 300
 
 
-async def test_a_new_window_is_leased_anew(bookkeeping: Database) -> None:
+async def test_a_new_window_is_leased_anew(database: Database) -> None:
     """What is used up in one window is there again in the next."""
-    limiter = make_limiter(Shares(bookkeeping))
+    limiter = make_limiter(Shares(database))
     for now in (NOW, NOW + 60_000):
         await limiter.require_caller(caller(per_minute=1), now)
         with pytest.raises(RateLimitExceededError):
             await limiter.require_caller(caller(per_minute=1), now)
 
 
-async def test_login_is_refused_when_the_store_is_down(bookkeeping: Database) -> None:
+async def test_login_is_refused_when_the_store_is_down(database: Database) -> None:
     """A limit that guards passwords refuses while nobody can count."""
-    await bookkeeping.close()
-    limiter = make_limiter(Shares(bookkeeping))
+    await database.close()
+    limiter = make_limiter(Shares(database))
     with pytest.raises(UnavailableError):
         await limiter.require_attempt("login", "198.51.100.1", NOW)
 
 
-async def test_data_limits_count_on_the_node_when_the_store_is_down(bookkeeping: Database) -> None:
+async def test_data_limits_count_on_the_node_when_the_store_is_down(database: Database) -> None:
     """A data limit goes on in this process's memory, and still is a limit."""
-    await bookkeeping.close()
-    limiter = make_limiter(Shares(bookkeeping))
+    await database.close()
+    limiter = make_limiter(Shares(database))
     assert await count_passing(limiter, *[caller(per_minute=3)] * 10) == 3
 
 
