@@ -12,8 +12,10 @@ import pytest
 from credentials.world import MASTER_SECRET, Run, World
 from support import START_MS
 from watchword.credentials.key_ring import KeyRing
+from watchword.db.database import Database
 from watchword.db.generations import Generations
 from watchword.db.migrate import migrate
+from watchword.db.postgres import PostgresDatabase
 from watchword.db.sqlite import SqliteDatabase
 
 
@@ -24,14 +26,28 @@ def run() -> Iterator[Run[Any]]:
 
 
 @pytest.fixture
-def world(tmp_path: Path, run: Run[Any]) -> Iterator[World]:
-    generations = Generations(tmp_path / "generations")
+def world(tmp_path: Path, run: Run[Any], generations: Generations) -> Iterator[World]:
+    """A world on SQLite."""
     database = SqliteDatabase(tmp_path / "main.db", generations=generations, synchronous="OFF")
-
-    async def build() -> World:
-        await migrate(database, "main")
-        return World(database, generations, await KeyRing.open(database, MASTER_SECRET, START_MS))
-
-    yield run(build())
+    run(migrate(database, "main"))
+    yield run(_build(database, generations))
     run(database.close())
-    generations.close()
+
+
+@pytest.fixture
+def postgres_world(postgres_url: str, run: Run[Any], generations: Generations) -> Iterator[World]:
+    """A world on PostgreSQL."""
+    database = run(PostgresDatabase.connect(postgres_url, generations=generations))
+    yield run(_build(database, generations))
+    run(database.close())
+
+
+@pytest.fixture(params=["world", "postgres_world"], ids=["sqlite", "postgres"])
+def each_world(request: pytest.FixtureRequest) -> World:
+    """A world on each backend in turn."""
+    built: World = request.getfixturevalue(request.param)
+    return built
+
+
+async def _build(database: Database, generations: Generations) -> World:
+    return World(database, generations, await KeyRing.open(database, MASTER_SECRET, START_MS))

@@ -134,12 +134,12 @@ def test_other_credentials_have_not_the_shape(text: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "mode", "prefix"), KINDS)
-def test_key_proves_what_is_stored(world: World, run: Run[Any], kind: KeyKind, mode: KeyMode, prefix: str) -> None:
+def test_key_proves_what_is_stored(each_world: World, run: Run[Any], kind: KeyKind, mode: KeyMode, prefix: str) -> None:
     """A key proves its tenant, kind, mode and whatever narrows it, the first time and from memory."""
 
     async def scenario() -> None:
-        tenant_id = await world.tenant(plan="pro", allowed_origins=("https://tenant.example",))
-        key_id, key = await world.key(
+        tenant_id = await each_world.tenant(plan="pro", allowed_origins=("https://tenant.example",))
+        key_id, key = await each_world.key(
             tenant_id,
             kind,
             mode,
@@ -147,10 +147,10 @@ def test_key_proves_what_is_stored(world: World, run: Run[Any], kind: KeyKind, m
             allowed_origins=("https://shop.example",),
             allowed_networks=("192.0.2.0/24", "2001:db8::/32"),
             rate_limit_per_minute=7,
-            expires_at_ms=world.now_ms + 1,
+            expires_at_ms=each_world.now_ms + 1,
         )
         for _ in range(2):
-            proof = await world.keys.prove(key, world.now_ms)
+            proof = await each_world.keys.prove(key, each_world.now_ms)
             assert (proof.key_id, proof.tenant_id, proof.kind, proof.mode) == (key_id, tenant_id, kind, mode)
             assert proof.scopes == ("products:read",)
             assert proof.allowed_origins == ("https://shop.example",)
@@ -158,9 +158,9 @@ def test_key_proves_what_is_stored(world: World, run: Run[Any], kind: KeyKind, m
                 ipaddress.ip_network("192.0.2.0/24"),
                 ipaddress.ip_network("2001:db8::/32"),
             )
-            assert (proof.rate_limit_per_minute, proof.expires_at_ms) == (7, world.now_ms + 1)
+            assert (proof.rate_limit_per_minute, proof.expires_at_ms) == (7, each_world.now_ms + 1)
             assert (proof.plan, proof.tenant_origins) == ("pro", ("https://tenant.example",))
-            verdict = await world.keys.find(key, world.now_ms)
+            verdict = await each_world.keys.find(key, each_world.now_ms)
             assert (verdict.reason, verdict.proof, verdict.tenant_id) == ("VALID", proof, tenant_id)
 
     run(scenario())
@@ -219,45 +219,45 @@ def test_wrong_key_is_refused(world: World, run: Run[Any], make: Any) -> None:  
     run(scenario())
 
 
-def test_mistyped_key_is_refused_without_the_database(world: World, run: Run[Any]) -> None:
+def test_mistyped_key_is_refused_without_the_database(each_world: World, run: Run[Any]) -> None:
     """A wrong checksum is noticed with no database at all; a right one needs it and gets 503."""
 
     async def scenario() -> None:
-        await world.database.close()
+        await each_world.database.close()
         with pytest.raises(NotAuthenticatedError):
-            await world.keys.prove("sk_live_" + "0" * 36, world.now_ms)
+            await each_world.keys.prove("sk_live_" + "0" * 36, each_world.now_ms)
         with pytest.raises(UnavailableError):
-            await world.keys.prove(make_key("secret_key", "live"), world.now_ms)
+            await each_world.keys.prove(make_key("secret_key", "live"), each_world.now_ms)
         with pytest.raises(UnavailableError):
-            await world.keys.find(make_key("secret_key", "live"), world.now_ms)
+            await each_world.keys.find(make_key("secret_key", "live"), each_world.now_ms)
 
     run(scenario())
 
 
 @pytest.mark.parametrize("column", ["disabled_at", "revoked_at"])
-def test_dead_key_is_refused_at_once(world: World, run: Run[Any], column: str) -> None:
+def test_dead_key_is_refused_at_once(each_world: World, run: Run[Any], column: str) -> None:
     """A key that is disabled or revoked is refused at the next request though it was remembered."""
 
     async def scenario() -> None:
-        key_id, key = await world.key(await world.tenant())
-        await world.keys.prove(key, world.now_ms)
-        await world.change(f"UPDATE api_keys SET {column} = 1 WHERE id = $1", key_id, withdraw=(f"key:{key_id}",))
-        await _refused(world, key, "DISABLED")
+        key_id, key = await each_world.key(await each_world.tenant())
+        await each_world.keys.prove(key, each_world.now_ms)
+        await each_world.change(f"UPDATE api_keys SET {column} = 1 WHERE id = $1", key_id, withdraw=(f"key:{key_id}",))
+        await _refused(each_world, key, "DISABLED")
 
     run(scenario())
 
 
-def test_key_of_a_disabled_tenant_is_refused_at_once(world: World, run: Run[Any]) -> None:
+def test_key_of_a_disabled_tenant_is_refused_at_once(each_world: World, run: Run[Any]) -> None:
     """All keys of a tenant end with it."""
 
     async def scenario() -> None:
-        tenant_id = await world.tenant()
-        _, key = await world.key(tenant_id)
-        await world.keys.prove(key, world.now_ms)
-        await world.change(
+        tenant_id = await each_world.tenant()
+        _, key = await each_world.key(tenant_id)
+        await each_world.keys.prove(key, each_world.now_ms)
+        await each_world.change(
             "UPDATE tenants SET disabled_at = 1 WHERE id = $1", tenant_id, withdraw=(f"tenant:{tenant_id}",)
         )
-        await _refused(world, key, "DISABLED")
+        await _refused(each_world, key, "DISABLED")
 
     run(scenario())
 
@@ -278,18 +278,18 @@ def test_change_of_the_tenant_is_in_force_at_once(world: World, run: Run[Any]) -
 
 
 @pytest.mark.parametrize("is_remembered", [True, False])
-def test_key_ends_exactly_at_its_end(world: World, run: Run[Any], is_remembered: bool) -> None:  # noqa: FBT001 - a row
+def test_key_ends_exactly_at_its_end(each_world: World, run: Run[Any], is_remembered: bool) -> None:  # noqa: FBT001 - a row
     """A key is good until the millisecond before ``expires_at`` and dead at it and after it."""
 
     async def scenario() -> None:
-        end_ms = world.now_ms + 5000
-        _, key = await world.key(await world.tenant(), expires_at_ms=end_ms)
+        end_ms = each_world.now_ms + 5000
+        _, key = await each_world.key(await each_world.tenant(), expires_at_ms=end_ms)
         if is_remembered:
-            await world.keys.prove(key, world.now_ms)
-        await world.keys.prove(key, end_ms - 1)
-        assert (await world.keys.find(key, end_ms - 1)).reason == "VALID"
-        await _refused(world, key, "EXPIRED", now_ms=end_ms)
-        await _refused(world, key, "EXPIRED", now_ms=end_ms + 1)
+            await each_world.keys.prove(key, each_world.now_ms)
+        await each_world.keys.prove(key, end_ms - 1)
+        assert (await each_world.keys.find(key, end_ms - 1)).reason == "VALID"
+        await _refused(each_world, key, "EXPIRED", now_ms=end_ms)
+        await _refused(each_world, key, "EXPIRED", now_ms=end_ms + 1)
 
     run(scenario())
 
@@ -358,14 +358,14 @@ def test_unreadable_row_is_no_success(world: World, run: Run[Any], change: str) 
     run(scenario())
 
 
-def test_key_is_stored_as_a_hash_only(world: World, run: Run[Any]) -> None:
+def test_key_is_stored_as_a_hash_only(each_world: World, run: Run[Any]) -> None:
     """The row holds the key's hash, first 12 and last 4 characters, and not the key."""
 
     async def scenario() -> None:
-        _, key = await world.key(await world.tenant())
-        [row] = await world.database.fetch_rows(Statement("SELECT * FROM api_keys"))
+        _, key = await each_world.key(await each_world.tenant())
+        [row] = await each_world.database.fetch_rows(Statement("SELECT * FROM api_keys"))
         assert key not in str(row)
         assert key[12:-4] not in str(row)
-        assert hash_key(key) in row
+        assert hash_key(key) in list(row)
 
     run(scenario())

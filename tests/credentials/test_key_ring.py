@@ -16,40 +16,40 @@ from watchword.errors import UnavailableError, WrongMasterSecretError
 KEYS = Statement("SELECT id, sealed FROM signing_keys")
 
 
-def test_same_keys_after_a_restart(world: World, run: Run[Any]) -> None:
+def test_same_keys_after_a_restart(each_world: World, run: Run[Any]) -> None:
     """A second start finds the first one's key and makes none."""
 
     async def scenario() -> None:
-        first = world.key_ring.current_session_key()
-        again = await KeyRing.open(world.database, MASTER_SECRET, START_MS + 1)
+        first = each_world.key_ring.current_session_key()
+        again = await KeyRing.open(each_world.database, MASTER_SECRET, START_MS + 1)
         assert again.current_session_key().id == first.id
         assert again.current_session_key().secret == first.secret
         assert again.find_session_key(first.id) is again.current_session_key()
-        assert len(await world.database.fetch_rows(KEYS)) == 1
+        assert len(await each_world.database.fetch_rows(KEYS)) == 1
 
     run(scenario())
 
 
-def test_processes_that_start_together_share_one_key(world: World, run: Run[Any]) -> None:
+def test_processes_that_start_together_share_one_key(each_world: World, run: Run[Any]) -> None:
     """Of many first starts at once, all sign with one and the same key."""
 
     async def scenario() -> None:
-        await world.change("DELETE FROM signing_keys")
-        rings = await asyncio.gather(*(KeyRing.open(world.database, MASTER_SECRET, START_MS) for _ in range(10)))
+        await each_world.change("DELETE FROM signing_keys")
+        rings = await asyncio.gather(*(KeyRing.open(each_world.database, MASTER_SECRET, START_MS) for _ in range(10)))
         assert len({ring.current_session_key().secret for ring in rings}) == 1
-        assert len(await world.database.fetch_rows(KEYS)) == 1
+        assert len(await each_world.database.fetch_rows(KEYS)) == 1
 
     run(scenario())
 
 
 @pytest.mark.parametrize("secret", [b"w" * 32, MASTER_SECRET + b"m", b"", MASTER_SECRET[:-1]])
-def test_wrong_master_secret_is_refused(world: World, run: Run[Any], secret: bytes) -> None:
+def test_wrong_master_secret_is_refused(each_world: World, run: Run[Any], secret: bytes) -> None:
     """Another master secret, or a short one, opens nothing and makes no second key."""
 
     async def scenario() -> None:
         with pytest.raises(WrongMasterSecretError):
-            await KeyRing.open(world.database, secret, START_MS)
-        assert len(await world.database.fetch_rows(KEYS)) == 1
+            await KeyRing.open(each_world.database, secret, START_MS)
+        assert len(await each_world.database.fetch_rows(KEYS)) == 1
 
     run(scenario())
 
@@ -74,35 +74,35 @@ def test_changed_row_does_not_open(world: World, run: Run[Any], change: str, sea
     run(scenario())
 
 
-def test_key_is_stored_sealed(world: World, run: Run[Any]) -> None:
+def test_key_is_stored_sealed(each_world: World, run: Run[Any]) -> None:
     """The database holds neither the signing key nor anything that repeats when it is sealed again."""
 
     async def scenario() -> None:
-        secret = world.key_ring.current_session_key().secret
-        [first] = await world.database.fetch_rows(KEYS)
+        secret = each_world.key_ring.current_session_key().secret
+        [first] = await each_world.database.fetch_rows(KEYS)
         assert len(secret) == 32
         assert secret not in first[1]
-        await world.change("DELETE FROM signing_keys")
-        await KeyRing.open(world.database, MASTER_SECRET, START_MS)
-        [second] = await world.database.fetch_rows(KEYS)
+        await each_world.change("DELETE FROM signing_keys")
+        await KeyRing.open(each_world.database, MASTER_SECRET, START_MS)
+        [second] = await each_world.database.fetch_rows(KEYS)
         assert second[0] == first[0]
         assert second[1][1:13] != first[1][1:13]
 
     run(scenario())
 
 
-def test_retired_key_proves_but_does_not_sign(world: World, run: Run[Any]) -> None:
+def test_retired_key_proves_but_does_not_sign(each_world: World, run: Run[Any]) -> None:
     """When the only key is retired a new one signs, and the old one is still found, with its end."""
 
     async def scenario() -> None:
-        old = world.key_ring.current_session_key()
-        await world.change("UPDATE signing_keys SET retired_at = 5")
-        ring = await KeyRing.open(world.database, MASTER_SECRET, START_MS + 1)
+        old = each_world.key_ring.current_session_key()
+        await each_world.change("UPDATE signing_keys SET retired_at = 5")
+        ring = await KeyRing.open(each_world.database, MASTER_SECRET, START_MS + 1)
         assert ring.current_session_key().id != old.id
         found = ring.find_session_key(old.id)
         assert found is not None
         assert (found.secret, found.retired_at_ms) == (old.secret, 5)
-        again = await KeyRing.open(world.database, MASTER_SECRET, START_MS + 2)
+        again = await KeyRing.open(each_world.database, MASTER_SECRET, START_MS + 2)
         assert again.current_session_key().id == ring.current_session_key().id
 
     run(scenario())
@@ -114,13 +114,13 @@ def test_unknown_kid_finds_nothing(world: World, kid: str) -> None:
     assert world.key_ring.find_session_key(kid) is None
 
 
-def test_dead_database_is_no_success(world: World, run: Run[Any]) -> None:
+def test_dead_database_is_no_success(each_world: World, run: Run[Any]) -> None:
     """Without the database there are no keys to start with."""
 
     async def scenario() -> None:
-        await world.database.close()
+        await each_world.database.close()
         with pytest.raises(UnavailableError):
-            await KeyRing.open(world.database, MASTER_SECRET, START_MS)
+            await KeyRing.open(each_world.database, MASTER_SECRET, START_MS)
 
     run(scenario())
 

@@ -148,15 +148,17 @@ def test_keyboards_that_spell_differently_agree(passwords: Passwords) -> None:
 
 def test_too_many_at_once_are_refused_and_the_rest_served() -> None:
     """When the queue is full the next caller gets 503 at once, and places come back when work is done."""
-    passwords = Passwords(time_cost=1, memory_cost_kib=1024, threads=1, queue_max=3)
+    passwords = Passwords(time_cost=1, memory_cost_kib=64, threads=1, queue_max=3)
 
     async def scenario() -> None:
         for _ in range(2):
-            answers = await asyncio.gather(
-                *(passwords.hash("correct horse") for _ in range(20)), return_exceptions=True
-            )
-            refused = [answer for answer in answers if isinstance(answer, UnavailableError)]
-            assert len(refused) == 16
+            gate = threading.Event()
+            passwords._executor.submit(gate.wait)
+            tasks = [asyncio.create_task(passwords.hash("correct horse")) for _ in range(20)]
+            await asyncio.sleep(0)
+            assert sum(task.done() and isinstance(task.exception(), UnavailableError) for task in tasks) == 16
+            gate.set()
+            answers = await asyncio.gather(*tasks, return_exceptions=True)
             assert sum(isinstance(answer, str) for answer in answers) == 4
 
     asyncio.run(scenario())

@@ -50,22 +50,22 @@ async def _refused(tokens: SessionTokens, token: str, now_ms: int) -> None:
 # What a good token proves
 
 
-def test_token_proves_its_user(world: World, run: Run[Any]) -> None:
+def test_token_proves_its_user(each_world: World, run: Run[Any]) -> None:
     """A token proves the user, the session and the memberships, oldest first, with what each tenant allows."""
 
     async def scenario() -> None:
-        first = await world.tenant(plan="pro", allowed_origins=("https://shop.example",))
-        second = await world.tenant()
-        user_id = await world.user(first, second)
-        issued = await world.begin(user_id)
+        first = await each_world.tenant(plan="pro", allowed_origins=("https://shop.example",))
+        second = await each_world.tenant()
+        user_id = await each_world.user(first, second)
+        issued = await each_world.begin(user_id)
         for _ in range(2):
-            proof = await world.tokens.prove(issued.token, world.now_ms)
+            proof = await each_world.tokens.prove(issued.token, each_world.now_ms)
             assert (proof.user_id, proof.session_id) == (user_id, issued.session_id)
             assert (proof.email, proof.name, proof.is_super_admin) == (f"{user_id}@example.com", "Mina", False)
             assert [membership.tenant_id for membership in proof.memberships] == [first, second]
             assert proof.memberships[0].allowed_origins == ("https://shop.example",)
             assert (proof.memberships[0].plan, proof.memberships[0].role) == ("pro", "tenant-editor")
-            assert proof.expires_at_s == issued.expires_at_s == world.now_ms // 1000 + TTL_SECONDS
+            assert proof.expires_at_s == issued.expires_at_s == each_world.now_ms // 1000 + TTL_SECONDS
 
     run(scenario())
 
@@ -122,13 +122,13 @@ def test_token_is_hidden_in_logs(world: World, run: Run[Any]) -> None:
     run(scenario())
 
 
-def test_database_holds_no_token_and_no_sid(world: World, run: Run[Any]) -> None:
+def test_database_holds_no_token_and_no_sid(each_world: World, run: Run[Any]) -> None:
     """What is stored of a session is not enough to name it in a token (the ``sid`` stands as a hash only)."""
 
     async def scenario() -> None:
-        issued = await world.begin(await world.user())
-        rows = await world.database.fetch_rows(Statement("SELECT * FROM sessions"))
-        sid = _claims_of(issued.token, world)["sid"]
+        issued = await each_world.begin(await each_world.user())
+        rows = await each_world.database.fetch_rows(Statement("SELECT * FROM sessions"))
+        sid = _claims_of(issued.token, each_world)["sid"]
         assert len(sid) >= 22
         assert sid not in str(rows)
         assert sid.encode() not in b"".join(value for value in rows[0] if isinstance(value, bytes))
@@ -426,47 +426,47 @@ def test_refresh_gives_a_new_token_of_the_same_session(world: World, run: Run[An
 
 @pytest.mark.parametrize("is_remembered", [True, False])
 def test_old_token_lives_exactly_for_the_grace(
-    world: World,
+    each_world: World,
     run: Run[Any],
     is_remembered: bool,  # noqa: FBT001 - a row
 ) -> None:
     """After a refresh the old token works until the last millisecond of the grace, and never again."""
 
     async def scenario() -> None:
-        old = await world.begin(await world.user())
-        await world.tokens.prove(old.token, world.now_ms)
-        await world.tokens.refresh(old.token, world.now_ms)
-        end_ms = world.now_ms + GRACE_SECONDS * 1000
-        tokens = world.tokens
+        old = await each_world.begin(await each_world.user())
+        await each_world.tokens.prove(old.token, each_world.now_ms)
+        await each_world.tokens.refresh(old.token, each_world.now_ms)
+        end_ms = each_world.now_ms + GRACE_SECONDS * 1000
+        tokens = each_world.tokens
         for now_ms in (end_ms - 1000, end_ms - 1):
             await tokens.prove(old.token, now_ms)
         for now_ms in (end_ms, end_ms + 1, old.expires_at_s * 1000, old.expires_at_s * 1000 + 1):
-            await _refused(tokens if is_remembered else world.session_tokens(), old.token, now_ms)
+            await _refused(tokens if is_remembered else each_world.session_tokens(), old.token, now_ms)
 
     run(scenario())
 
 
-def test_repeat_inside_the_grace_gives_the_same_token(world: World, run: Run[Any]) -> None:
+def test_repeat_inside_the_grace_gives_the_same_token(each_world: World, run: Run[Any]) -> None:
     """A client that did not hear the answer asks again with the old token and gets the same new one."""
 
     async def scenario() -> None:
-        old = await world.begin(await world.user())
-        new = await world.tokens.refresh(old.token, world.now_ms)
-        world.clock.advance(GRACE_SECONDS * 1000 - 1)
-        assert await world.tokens.refresh(old.token, world.now_ms) == new
-        world.clock.advance(1)
-        await _refused(world.tokens, old.token, world.now_ms)
+        old = await each_world.begin(await each_world.user())
+        new = await each_world.tokens.refresh(old.token, each_world.now_ms)
+        each_world.clock.advance(GRACE_SECONDS * 1000 - 1)
+        assert await each_world.tokens.refresh(old.token, each_world.now_ms) == new
+        each_world.clock.advance(1)
+        await _refused(each_world.tokens, old.token, each_world.now_ms)
 
     run(scenario())
 
 
-def test_fifty_parallel_refreshes_make_one_token(world: World, run: Run[Any]) -> None:
+def test_fifty_parallel_refreshes_make_one_token(each_world: World, run: Run[Any]) -> None:
     """Of 50 parallel refreshes of one token, from two processes, all get one and the same new token."""
 
     async def scenario() -> None:
-        old = await world.begin(await world.user())
-        other = world.session_tokens()
-        calls = (tokens.refresh(old.token, world.now_ms) for tokens in (world.tokens, other) * 25)
+        old = await each_world.begin(await each_world.user())
+        other = each_world.session_tokens()
+        calls = (tokens.refresh(old.token, each_world.now_ms) for tokens in (each_world.tokens, other) * 25)
         answers: list[IssuedToken] = await asyncio.gather(*calls)
         assert len({answer.token for answer in answers}) == 1
         assert answers[0].token != old.token
@@ -474,13 +474,13 @@ def test_fifty_parallel_refreshes_make_one_token(world: World, run: Run[Any]) ->
     run(scenario())
 
 
-def test_no_grace_means_one_winner(world: World, run: Run[Any]) -> None:
+def test_no_grace_means_one_winner(each_world: World, run: Run[Any]) -> None:
     """With a grace of zero exactly one of the parallel refreshes gets the new token."""
 
     async def scenario() -> None:
-        tokens = world.session_tokens(grace_seconds=0)
-        old = await world.begin(await world.user(), tokens)
-        calls = (tokens.refresh(old.token, world.now_ms) for _ in range(50))
+        tokens = each_world.session_tokens(grace_seconds=0)
+        old = await each_world.begin(await each_world.user(), tokens)
+        calls = (tokens.refresh(old.token, each_world.now_ms) for _ in range(50))
         answers = await asyncio.gather(*calls, return_exceptions=True)
         assert sum(isinstance(answer, IssuedToken) for answer in answers) == 1
         assert sum(isinstance(answer, NotAuthenticatedError) for answer in answers) == 49
@@ -505,21 +505,21 @@ def test_second_refresh_retires_the_token_before_last(world: World, run: Run[Any
 # Withdrawal
 
 
-def test_ended_session_kills_every_token(world: World, run: Run[Any]) -> None:
+def test_ended_session_kills_every_token(each_world: World, run: Run[Any]) -> None:
     """After the end the current and the replaced token are refused, here, in a second process and after a restart."""
 
     async def scenario() -> None:
-        old = await world.begin(await world.user())
-        new = await world.tokens.refresh(old.token, world.now_ms)
-        second = world.session_tokens()
-        for tokens in (world.tokens, second):
-            await tokens.prove(old.token, world.now_ms)
-            await tokens.prove(new.token, world.now_ms)
-        assert await world.end(new.session_id)
-        for tokens in (world.tokens, second, world.session_tokens()):
-            await _refused(tokens, old.token, world.now_ms)
-            await _refused(tokens, new.token, world.now_ms)
-        assert not await world.end(new.session_id)
+        old = await each_world.begin(await each_world.user())
+        new = await each_world.tokens.refresh(old.token, each_world.now_ms)
+        second = each_world.session_tokens()
+        for tokens in (each_world.tokens, second):
+            await tokens.prove(old.token, each_world.now_ms)
+            await tokens.prove(new.token, each_world.now_ms)
+        assert await each_world.end(new.session_id)
+        for tokens in (each_world.tokens, second, each_world.session_tokens()):
+            await _refused(tokens, old.token, each_world.now_ms)
+            await _refused(tokens, new.token, each_world.now_ms)
+        assert not await each_world.end(new.session_id)
 
     run(scenario())
 
@@ -535,27 +535,30 @@ def test_ended_session_is_401_even_when_expired(world: World, run: Run[Any]) -> 
     run(scenario())
 
 
-def test_end_of_all_sessions_spares_others_and_the_named_one(world: World, run: Run[Any]) -> None:
+def test_end_of_all_sessions_spares_others_and_the_named_one(each_world: World, run: Run[Any]) -> None:
     """All sessions of the user end but the one that is named; another user's live on."""
 
     async def scenario() -> None:
-        user_id = await world.user()
+        user_id = await each_world.user()
         kept, ended, other = (
-            await world.begin(user_id),
-            await world.begin(user_id),
-            await world.begin(await world.user()),
+            await each_world.begin(user_id),
+            await each_world.begin(user_id),
+            await each_world.begin(await each_world.user()),
         )
         for issued in (kept, ended, other):
-            await world.tokens.prove(issued.token, world.now_ms)
-        count = await world.database.transaction(
-            lambda tx: world.tokens.end_all(tx, user_id, world.now_ms, except_session_id=kept.session_id)
+            await each_world.tokens.prove(issued.token, each_world.now_ms)
+        count = await each_world.database.transaction(
+            lambda tx: each_world.tokens.end_all(tx, user_id, each_world.now_ms, except_session_id=kept.session_id)
         )
         assert count == 1
-        await world.tokens.prove(kept.token, world.now_ms)
-        await world.tokens.prove(other.token, world.now_ms)
-        await _refused(world.tokens, ended.token, world.now_ms)
-        assert await world.database.transaction(lambda tx: world.tokens.end_all(tx, user_id, world.now_ms)) == 1
-        await _refused(world.tokens, kept.token, world.now_ms)
+        await each_world.tokens.prove(kept.token, each_world.now_ms)
+        await each_world.tokens.prove(other.token, each_world.now_ms)
+        await _refused(each_world.tokens, ended.token, each_world.now_ms)
+        assert (
+            await each_world.database.transaction(lambda tx: each_world.tokens.end_all(tx, user_id, each_world.now_ms))
+            == 1
+        )
+        await _refused(each_world.tokens, kept.token, each_world.now_ms)
 
     run(scenario())
 
@@ -577,19 +580,21 @@ def test_rolled_back_end_ends_nothing(world: World, run: Run[Any]) -> None:
     run(scenario())
 
 
-def test_disabled_user_is_refused(world: World, run: Run[Any]) -> None:
+def test_disabled_user_is_refused(each_world: World, run: Run[Any]) -> None:
     """A user who is disabled is refused at the next request, cannot refresh and cannot begin a session."""
 
     async def scenario() -> None:
-        user_id = await world.user()
-        issued = await world.begin(user_id)
-        await world.tokens.prove(issued.token, world.now_ms)
-        await world.change("UPDATE users SET disabled_at = 1 WHERE id = $1", user_id, withdraw=(f"user:{user_id}",))
-        await _refused(world.tokens, issued.token, world.now_ms)
-        await _refused(world.tokens, issued.token, issued.expires_at_s * 1000)
+        user_id = await each_world.user()
+        issued = await each_world.begin(user_id)
+        await each_world.tokens.prove(issued.token, each_world.now_ms)
+        await each_world.change(
+            "UPDATE users SET disabled_at = 1 WHERE id = $1", user_id, withdraw=(f"user:{user_id}",)
+        )
+        await _refused(each_world.tokens, issued.token, each_world.now_ms)
+        await _refused(each_world.tokens, issued.token, issued.expires_at_s * 1000)
         with pytest.raises(NotAuthenticatedError):
-            await world.begin(user_id)
-        assert len(await world.database.fetch_rows(Statement("SELECT id FROM sessions"))) == 1
+            await each_world.begin(user_id)
+        assert len(await each_world.database.fetch_rows(Statement("SELECT id FROM sessions"))) == 1
 
     run(scenario())
 
@@ -607,28 +612,30 @@ def test_deleted_user_is_refused(world: World, run: Run[Any]) -> None:
     run(scenario())
 
 
-def test_change_of_membership_is_in_force_at_once(world: World, run: Run[Any]) -> None:
+def test_change_of_membership_is_in_force_at_once(each_world: World, run: Run[Any]) -> None:
     """A new role, a lost membership and a disabled tenant show on the next request with the same token."""
 
     async def scenario() -> None:
-        first, second = await world.tenant(), await world.tenant()
-        user_id = await world.user(first, second)
-        token = (await world.begin(user_id)).token
+        first, second = await each_world.tenant(), await each_world.tenant()
+        user_id = await each_world.user(first, second)
+        token = (await each_world.begin(user_id)).token
 
         async def memberships() -> list[tuple[str, str]]:
-            proof = await world.tokens.prove(token, world.now_ms)
+            proof = await each_world.tokens.prove(token, each_world.now_ms)
             return [(membership.tenant_id, membership.role) for membership in proof.memberships]
 
         assert await memberships() == [(first, "tenant-editor"), (second, "tenant-editor")]
-        await world.change(
+        await each_world.change(
             "UPDATE memberships SET role = 'tenant-viewer' WHERE tenant_id = $1", first, withdraw=(f"user:{user_id}",)
         )
         assert await memberships() == [(first, "tenant-viewer"), (second, "tenant-editor")]
-        await world.change("DELETE FROM memberships WHERE tenant_id = $1", first, withdraw=(f"user:{user_id}",))
+        await each_world.change("DELETE FROM memberships WHERE tenant_id = $1", first, withdraw=(f"user:{user_id}",))
         assert await memberships() == [(second, "tenant-editor")]
-        await world.change("UPDATE tenants SET disabled_at = 1 WHERE id = $1", second, withdraw=(f"tenant:{second}",))
+        await each_world.change(
+            "UPDATE tenants SET disabled_at = 1 WHERE id = $1", second, withdraw=(f"tenant:{second}",)
+        )
         assert await memberships() == []
-        await world.change(
+        await each_world.change(
             "UPDATE tenants SET disabled_at = NULL WHERE id = $1", second, withdraw=(f"tenant:{second}",)
         )
         assert await memberships() == [(second, "tenant-editor")]
@@ -665,17 +672,17 @@ def test_nothing_remembered_is_used_without_news(world: World, run: Run[Any]) ->
     run(scenario())
 
 
-def test_dead_database_is_no_success(world: World, run: Run[Any]) -> None:
+def test_dead_database_is_no_success(each_world: World, run: Run[Any]) -> None:
     """Without the database a token that is not remembered gets 503, and so does every refresh; a forged one gets 401."""
 
     async def scenario() -> None:
-        issued = await world.begin(await world.user())
-        await world.database.close()
+        issued = await each_world.begin(await each_world.user())
+        await each_world.database.close()
         with pytest.raises(UnavailableError):
-            await world.tokens.prove(issued.token, world.now_ms)
+            await each_world.tokens.prove(issued.token, each_world.now_ms)
         with pytest.raises(UnavailableError):
-            await world.tokens.refresh(issued.token, world.now_ms)
-        await _refused(world.tokens, issued.token + "A", world.now_ms)
+            await each_world.tokens.refresh(issued.token, each_world.now_ms)
+        await _refused(each_world.tokens, issued.token + "A", each_world.now_ms)
 
     run(scenario())
 
@@ -699,17 +706,17 @@ def test_retired_key_ends_its_tokens(world: World, run: Run[Any]) -> None:
     run(scenario())
 
 
-def test_what_the_client_says_of_itself_is_bounded(world: World, run: Run[Any]) -> None:
+def test_what_the_client_says_of_itself_is_bounded(each_world: World, run: Run[Any]) -> None:
     """A user agent of any length or content is stored short and printable."""
 
     async def scenario() -> None:
-        user_id = await world.user()
-        await world.database.transaction(
-            lambda tx: world.tokens.begin(
-                tx, user_id, now_ms=world.now_ms, address="2001:db8::1", user_agent="a\0b\x1b[31m" + "x" * 10_000
+        user_id = await each_world.user()
+        await each_world.database.transaction(
+            lambda tx: each_world.tokens.begin(
+                tx, user_id, now_ms=each_world.now_ms, address="2001:db8::1", user_agent="a\0b\x1b[31m" + "x" * 10_000
             )
         )
-        [row] = await world.database.fetch_rows(Statement("SELECT user_agent, address FROM sessions"))
+        [row] = await each_world.database.fetch_rows(Statement("SELECT user_agent, address FROM sessions"))
         assert len(row[0]) == 300
         assert row[0].isprintable()
         assert row[1] == "2001:db8::1"
