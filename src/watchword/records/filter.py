@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -40,19 +40,8 @@ VALUES_MAX: Final = 100
 VALUE_CHARACTERS_MAX: Final = 1000
 _INTEGER_MAX: Final = 2**53 - 1
 
-_OPERATORS: Final[dict[str, Operator]] = {
-    "equals": "equals",
-    "not_equals": "not_equals",
-    "in": "in",
-    "not_in": "not_in",
-    "greater_than": "greater_than",
-    "greater_than_equal": "greater_than_equal",
-    "less_than": "less_than",
-    "less_than_equal": "less_than_equal",
-    "exists": "exists",
-    "contains": "contains",
-    "like": "like",
-}
+OPERATOR_NAMES: Final[tuple[Operator, ...]] = get_args(Operator)
+_OPERATORS: Final[dict[str, Operator]] = {name: name for name in OPERATOR_NAMES}
 _JOINS: Final[dict[str, Literal["and", "or"]]] = {"and": "and", "or": "or"}
 _TEXT_OPERATORS: Final = frozenset({"contains", "like"})
 _LIST_OPERATORS: Final = frozenset({"in", "not_in"})

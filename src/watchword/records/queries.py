@@ -66,9 +66,9 @@ _INSERT: Final = Statement(
 )
 _INSERT_MANY: Final = Statement(
     "INSERT INTO documents (tenant_id, mode, collection, id, version, counted_value, document, updated_at) "
-    "SELECT $1::text, $2::text, $3::text, d ->> 0, 1, d ->> 1, (d ->> 2)::json, $4::bigint FROM json_array_elements($5::json) AS t(d)",
+    "SELECT $1::text, $2::text, $3::text, d ->> 0, 1, d ->> 1, (d ->> 2)::json, (d ->> 3)::bigint FROM json_array_elements($4::json) AS t(d)",
     sqlite="INSERT INTO documents (tenant_id, mode, collection, id, version, counted_value, document, updated_at) "
-    "SELECT $1, $2, $3, d.value ->> 0, 1, d.value ->> 1, d.value ->> 2, $4 FROM json_each($5) AS d",
+    "SELECT $1, $2, $3, d.value ->> 0, 1, d.value ->> 1, d.value ->> 2, d.value ->> 3 FROM json_each($4) AS d",
 )
 _UPDATE: Final = Statement(
     "UPDATE documents SET version = $5, counted_value = $6, document = $7, updated_at = $8 "
@@ -179,11 +179,11 @@ class DocumentQueries:
         await self._count(tenant_id, mode, _facets(stored.counted_value, 1), tx)
 
     async def insert_many(
-        self, tenant_id: str, mode: Mode, documents: list[tuple[str, StoredDocument]], now_ms: int, *, tx: Transaction
+        self, tenant_id: str, mode: Mode, documents: list[tuple[str, StoredDocument]], *, tx: Transaction
     ) -> None:
-        """Add documents under their ids with one statement; all get ``now_ms`` as the time of their last change."""
-        rows = [(document_id, stored.counted_value, stored.text) for document_id, stored in documents]
-        await tx.execute(_INSERT_MANY, tenant_id, mode, self._name, now_ms, msgspec.json.encode(rows).decode())
+        """Add documents at their first version, under their ids, with one statement."""
+        rows = [(document_id, made.counted_value, made.text, made.updated_at) for document_id, made in documents]
+        await tx.execute(_INSERT_MANY, tenant_id, mode, self._name, msgspec.json.encode(rows).decode())
         totals: dict[str, int] = {}
         for _, stored in documents:
             for facet in _facets(stored.counted_value, 1):

@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
 
-from watchword.errors import InvalidFieldsError, MalformedRequestError
+from watchword.errors import InvalidFieldsError, MalformedRequestError, UnsupportedMediaTypeError
 
 DEPTH_MAX: Final = 32
 """Lists and objects inside each other: deeper than any document of ours, far from any recursion limit."""
@@ -25,6 +25,17 @@ _NAME_SHOWN_MAX: Final = 64
 """Characters of a sender's own field name that an error repeats."""
 
 Decoded = TypeVar("Decoded")
+
+
+def require_json_type(content_type: str | None) -> None:
+    """Refuse a body that is not announced as JSON: forms of foreign pages cannot announce it without a preflight.
+
+    Raises:
+        UnsupportedMediaTypeError: the media type is another one, or none.
+    """
+    media_type, _, _ = (content_type or "").partition(";")
+    if media_type.strip().lower() != "application/json":
+        raise UnsupportedMediaTypeError
 
 
 def decode_json(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON the sender wrote

@@ -85,14 +85,19 @@ def _operation(route: Route, schemas: dict[Any, Any], components: dict[str, Any]
         "summary": route.summary,
         "description": _description(route),
         "tags": [route.tag or "API"],
-        "parameters": [*_path_parameters(route), *_query_parameters(route, schemas, components)],
+        "parameters": [
+            *_path_parameters(route),
+            *_query_parameters(route, schemas, components),
+            *route.parameters,
+        ],
         "responses": _responses(route, schemas),
         "security": _security(route),
     }
-    if route.body is not None and _is_described(route.body):
+    body = schemas[route.body] if _is_described(route.body) else route.body_schema
+    if body is not None:
         operation["requestBody"] = {
             "required": not route.body_is_optional,
-            "content": {"application/json": {"schema": schemas[route.body]}},
+            "content": {"application/json": {"schema": body}},
         }
     return operation
 
@@ -138,6 +143,8 @@ def _responses(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Done."}
     if route.answer is not None:
         success["content"] = {"application/json": {"schema": schemas.get(route.answer, {})}}
+    elif route.answer_schema is not None:
+        success["content"] = {"application/json": {"schema": route.answer_schema}}
     elif route.path.startswith("/docs"):
         media_type = "text/css" if route.path.endswith(".css") else "text/html"
         success["content"] = {media_type: {"schema": {"type": "string"}}}

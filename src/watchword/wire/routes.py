@@ -27,7 +27,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     Shapes: ``path`` has parameters in braces (``/api/keys/{id}``); ``permission`` is ``resource:action`` or None
     where the handler decides for itself whom it serves; ``publishable`` lets a publishable key read here; ``limit`` is a name in ``limits/policies.py`` counted before
     anything else; ``body`` and ``query`` are the structs that the request is parsed into, once; ``answer`` documents
-    what comes back with ``status``.
+    what comes back with ``status``. Where the handler reads body or query by itself, ``body_schema`` and
+    ``answer_schema`` (JSON Schema) and ``parameters`` (of OpenAPI) describe them instead.
     """
 
     method: str
@@ -43,6 +44,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     body_is_optional: bool = False
     query: Any = None
     answer: Any = None
+    body_schema: dict[str, Any] | None = None
+    answer_schema: dict[str, Any] | None = None
+    parameters: tuple[dict[str, Any], ...] = ()
     status: int = 200
     tag: str = ""
 
