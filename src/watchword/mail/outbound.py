@@ -20,15 +20,12 @@ Prepare = Callable[[], Awaitable[Letter | None]]
 _WORKERS_MAX: Final = 4
 """Letters in delivery at once: a slow mail server holds up few, and is not flooded either."""
 
-_CLOSE_SECONDS_MAX: Final = 5.0
-"""How long a stop waits for letters on their way; half of what the whole stop may take."""
-
 
 class Outbound:
     """A bounded queue of letters and the few tasks that deliver them.
 
     Kept in memory: what a stopped process had not delivered is lost, and its recipient asks again. ``log`` is told of
-    each lost letter, without address or text.
+    each lost letter, without address or text. ``close_seconds`` is how long a stop waits for letters on their way.
     """
 
     def __init__(
@@ -38,11 +35,13 @@ class Outbound:
         log: Callable[[str], None],
         letters_max: int = 1000,
         retry_seconds: tuple[float, ...] = (1, 5, 30),
+        close_seconds: float = 5,
     ) -> None:
         self._sender = sender
         self._log = log
         self._letters_max = letters_max
         self._retry_seconds = retry_seconds
+        self._close_seconds = close_seconds
         self._waiting: deque[Prepare] = deque()
         self._workers = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,7 +78,7 @@ class Outbound:
         """Take no more letters, and give those on their way a short time."""
         self._closed = True
         if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS_MAX)
+            _, late = await asyncio.wait(self._tasks, timeout=self._close_seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)

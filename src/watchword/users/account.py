@@ -16,6 +16,7 @@ from watchword.errors import InvalidFieldsError, NotAuthenticatedError, WrongPas
 from watchword.mail.letters import address_change_asked, password_changed, verify_new_address
 from watchword.mail.outbound import Outbound
 from watchword.tenants.email_address import require_email
+from watchword.tenants.names import require_name
 from watchword.users import queries
 from watchword.users.answers import answer_for_session, answer_for_user
 from watchword.users.attempts import Attempt, Attempts
@@ -89,6 +90,7 @@ class Account:
         user = await queries.find_user(self._database, call.known.subject)
         if user is None:
             raise NotAuthenticatedError(reason="the account is gone")
+        name = None if body.name is UNSET else require_name(body.name)
         email = _new_email(body, user)
         if body.password is not UNSET:
             require_acceptable_password(body.password, email=email or user.email)
@@ -97,7 +99,7 @@ class Account:
         needs_proof = email is not None or password_hash is not None
         return Change(
             user=user,
-            name=None if body.name is UNSET else body.name,
+            name=name,
             email=email,
             password_hash=password_hash,
             attempt=await self._require_current_password(call, user, body.proof) if needs_proof else None,

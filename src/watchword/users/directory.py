@@ -12,6 +12,7 @@ from watchword.db.database import Database, Transaction
 from watchword.errors import ConflictError, DuplicateError, NotFoundError, WrongPasswordError
 from watchword.ids import make_id
 from watchword.tenants.email_address import require_email
+from watchword.tenants.names import require_name
 from watchword.users import queries
 from watchword.users.attempts import Attempts
 from watchword.users.models import User
@@ -143,7 +144,7 @@ class Users:
         return User(
             id=make_id("user", now_ms),
             email=address,
-            name=name,
+            name=require_name(name) if name else "",
             password_hash=await self._passwords.hash(password),
             is_super_admin=is_super_admin,
             email_verified_at_ms=now_ms if verified else None,

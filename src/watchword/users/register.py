@@ -20,6 +20,7 @@ from watchword.mail.outbound import Outbound
 from watchword.mail.sender import Letter
 from watchword.tenants.email_address import require_email
 from watchword.tenants.models import Tenant
+from watchword.tenants.names import require_name
 from watchword.tenants.queries import insert_membership
 from watchword.users import queries
 from watchword.users.attempts import Attempts
@@ -77,7 +78,7 @@ class Register:
         return User(
             id=make_id("user", call.now_ms),
             email=email,
-            name=body.name or "",
+            name="" if body.name is None else require_name(body.name),
             password_hash=await self._passwords.hash(body.password),
             is_super_admin=False,
             email_verified_at_ms=None,
