@@ -138,7 +138,9 @@ def test_key_proves_what_is_stored(each_world: World, run: Run[Any], kind: KeyKi
     """A key proves its tenant, kind, mode and whatever narrows it, the first time and from memory."""
 
     async def scenario() -> None:
-        tenant_id = await each_world.tenant(plan="pro", allowed_origins=("https://tenant.example",))
+        tenant_id = await each_world.tenant(
+            plan="pro", allowed_origins=("https://tenant.example",), requests_per_minute=8, requests_per_hour=9
+        )
         key_id, key = await each_world.key(
             tenant_id,
             kind,
@@ -160,6 +162,8 @@ def test_key_proves_what_is_stored(each_world: World, run: Run[Any], kind: KeyKi
             )
             assert (proof.rate_limit_per_minute, proof.expires_at_ms) == (7, each_world.now_ms + 1)
             assert (proof.plan, proof.tenant_origins) == ("pro", ("https://tenant.example",))
+            assert (proof.requests_per_minute, proof.requests_per_hour) == (8, 9)
+            assert proof.tenant_slug == tenant_id.replace("_", "-")
             verdict = await each_world.keys.find(key, each_world.now_ms)
             assert (verdict.reason, verdict.proof, verdict.tenant_id) == ("VALID", proof, tenant_id)
 

@@ -108,6 +108,21 @@ def test_retired_key_proves_but_does_not_sign(each_world: World, run: Run[Any]) 
     run(scenario())
 
 
+def test_deleted_keys_do_not_stop_a_start(world: World, run: Run[Any]) -> None:
+    """When old keys were deleted and the rest is retired, a start makes a new key."""
+
+    async def scenario() -> None:
+        await world.change("UPDATE signing_keys SET retired_at = 5")
+        second = (await KeyRing.open(world.database, MASTER_SECRET, START_MS + 1)).current_session_key()
+        await world.change("DELETE FROM signing_keys WHERE id <> $1", second.id)
+        await world.change("UPDATE signing_keys SET retired_at = 6")
+        third = (await KeyRing.open(world.database, MASTER_SECRET, START_MS + 2)).current_session_key()
+        assert third.secret != second.secret
+        assert third.id != second.id
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("kid", ["", "sig_0", "../../dev/null", "' OR 1=1 --"])
 def test_unknown_kid_finds_nothing(world: World, kid: str) -> None:
     """Only the exact id of a stored key finds one."""

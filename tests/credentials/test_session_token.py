@@ -6,9 +6,12 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
@@ -19,6 +22,7 @@ from watchword.credentials.session_token import (
     SESSION_TOKEN_TYPE,
     TENANTS_IN_TOKEN_MAX,
     IssuedToken,
+    SessionClaims,
     SessionTokens,
     has_session_token_shape,
 )
@@ -54,7 +58,7 @@ def test_token_proves_its_user(each_world: World, run: Run[Any]) -> None:
     """A token proves the user, the session and the memberships, oldest first, with what each tenant allows."""
 
     async def scenario() -> None:
-        first = await each_world.tenant(plan="pro", allowed_origins=("https://shop.example",))
+        first = await each_world.tenant(plan="pro", allowed_origins=("https://shop.example",), requests_per_minute=8)
         second = await each_world.tenant()
         user_id = await each_world.user(first, second)
         issued = await each_world.begin(user_id)
@@ -65,6 +69,8 @@ def test_token_proves_its_user(each_world: World, run: Run[Any]) -> None:
             assert [membership.tenant_id for membership in proof.memberships] == [first, second]
             assert proof.memberships[0].allowed_origins == ("https://shop.example",)
             assert (proof.memberships[0].plan, proof.memberships[0].role) == ("pro", "tenant-editor")
+            assert (proof.memberships[0].requests_per_minute, proof.memberships[0].requests_per_hour) == (8, None)
+            assert proof.memberships[1].slug == second.replace("_", "-")
             assert proof.expires_at_s == issued.expires_at_s == each_world.now_ms // 1000 + TTL_SECONDS
 
     run(scenario())
@@ -134,6 +140,43 @@ def test_database_holds_no_token_and_no_sid(each_world: World, run: Run[Any]) ->
         assert sid.encode() not in b"".join(value for value in rows[0] if isinstance(value, bytes))
 
     run(scenario())
+
+
+_TEXTS = st.text(max_size=40)
+_TIMES = st.integers(0, 2**53)
+
+
+@given(
+    st.builds(
+        SessionClaims,
+        iss=st.just(ISSUER),
+        sub=_TEXTS,
+        sid=_TEXTS,
+        jti=_TEXTS,
+        email=_TEXTS,
+        role=st.none() | _TEXTS,
+        tenants=st.lists(_TEXTS, max_size=5).map(tuple),
+        iat=_TIMES,
+        exp=_TIMES,
+    )
+)
+def test_joserfc_reads_the_same_claims(claims: SessionClaims) -> None:
+    """Whatever the claims hold, what our check accepts joserfc accepts, and both read the same."""
+    key = SigningKey("sig_1", b"s" * 32)
+    nothing = cast("Any", None)
+    tokens = SessionTokens(
+        nothing, nothing, KeyRing([key]), nothing, issuer=ISSUER, ttl_seconds=1, absolute_ttl_seconds=1
+    )
+    header = {"alg": "HS256", "typ": SESSION_TOKEN_TYPE, "kid": "sig_1"}
+    ours = sign_compact(
+        msgspec.json.encode(claims),
+        header=encode_segment(json.dumps(header, separators=(",", ":")).encode()),
+        secret=key.secret,
+    )
+    decoded = jwt.decode(ours, OctKey.import_key(key.secret), algorithms=["HS256"])
+    assert decoded.header == header
+    assert tokens._require_claims(ours.encode(), 0) == claims
+    assert decoded.claims == {**msgspec.to_builtins(claims), "tenants": list(claims.tenants)}
 
 
 # Attacks on the token's text

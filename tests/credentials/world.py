@@ -89,9 +89,23 @@ class World:
 
         return await self.database.transaction(work)
 
-    async def tenant(self, *, plan: str = "free", allowed_origins: tuple[str, ...] = ()) -> str:
+    async def tenant(
+        self,
+        *,
+        plan: str = "free",
+        allowed_origins: tuple[str, ...] = (),
+        requests_per_minute: int | None = None,
+        requests_per_hour: int | None = None,
+    ) -> str:
         tenant_id = make_id("tenant", START_MS)
-        settings = msgspec.json.encode({"allowed_origins": allowed_origins, "registration": True}).decode()
+        settings = msgspec.json.encode(
+            {
+                "allowed_origins": allowed_origins,
+                "registration": True,
+                "requests_per_minute": requests_per_minute,
+                "requests_per_hour": requests_per_hour,
+            }
+        ).decode()
         await self._insert(INSERT_TENANT, tenant_id, tenant_id.replace("_", "-"), plan, settings, START_MS)
         return tenant_id
 

@@ -7,6 +7,7 @@ database alone signs nothing.
 from __future__ import annotations
 
 import base64
+import itertools
 import secrets
 from collections.abc import Sequence
 from typing import Final
@@ -74,9 +75,10 @@ class KeyRing:
         keys = [_unseal(sealing, row) for row in stored]
         if any(key.retired_at_ms is None for key in keys):
             return cls(keys)
-        # The id follows from the secret and the place in the row, so two processes that start together make the same
-        # one: the database keeps the first, and both read that.
-        key_id = _key_id(master_secret, len(keys))
+        # The id follows from the secret and what is stored, so two processes that start together make the same one:
+        # the database keeps the first, and both read that.
+        taken = {key.id for key in keys}
+        key_id = next(made for number in itertools.count() if (made := _key_id(master_secret, number)) not in taken)
         sealed = _seal(sealing, key_id, secrets.token_bytes(_SECRET_BYTES))
 
         async def work(tx: Transaction) -> None:
