@@ -50,6 +50,7 @@ _FILE_NAME: Final = re.compile(r"(\d{4})_([a-z0-9_]+?)(?:\.(sqlite|postgres))?\.
 _SQLITE_WORDS: Final = (
     (re.compile(r"\bBIGINT\b"), "INTEGER"),
     (re.compile(r"\bBYTEA\b"), "BLOB"),
+    (re.compile(r"\bDOUBLE PRECISION\b"), "REAL"),
     (re.compile(r"\bJSON\b"), "TEXT"),
     (re.compile(r"\bUNLOGGED "), ""),
     # The line that closes a table: without this word SQLite takes any value in any column.
@@ -130,7 +131,7 @@ def load_migrations(migration_set: MigrationSet, dialect: Dialect) -> tuple[Migr
                     number=int(parts[1]),
                     name=f"{parts[1]}_{parts[2]}",
                     checksum=hashlib.sha256(text.encode()).hexdigest(),
-                    statements=_split(text if parts[3] else _translate(text, dialect)),
+                    statements=split_statements(text if parts[3] else translate_words(text, dialect)),
                 )
             )
     return tuple(sorted(migrations, key=lambda migration: migration.number))
@@ -151,13 +152,14 @@ def _require_known(unknown: set[int], migration_set: MigrationSet) -> None:
         )
 
 
-def _translate(text: str, dialect: Dialect) -> str:
+def translate_words(text: str, dialect: Dialect) -> str:
+    """Put a file's text, written in PostgreSQL's words, into those of a backend."""
     for pattern, word in _SQLITE_WORDS if dialect == "sqlite" else _POSTGRES_WORDS:
         text = pattern.sub(word, text)
     return text
 
 
-def _split(text: str) -> tuple[Statement, ...]:
-    """Cut a file into statements: each ends with a semicolon at the end of a line."""
+def split_statements(text: str) -> tuple[Statement, ...]:
+    """Cut a file's text into statements: each ends with a semicolon at the end of a line."""
     parts = (part.strip() for part in re.split(r";[ \t]*(?:\n|$)", text))
     return tuple(Statement(part, sqlite=part) for part in parts if part)

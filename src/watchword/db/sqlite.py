@@ -45,6 +45,8 @@ class SqliteDatabase:
     """One SQLite file, open. The constructor opens it and makes it when it is missing; ``close`` closes it.
 
     A thread that reads by key gets a connection of its own, since SQLite's allow one thread at a time.
+    ``writer_wait_ms`` is how long a group of writes waits for the group of another process, which takes a few
+    milliseconds.
 
     Raises:
         UnavailableError: the file cannot be made, opened or given a write-ahead log.
@@ -60,8 +62,9 @@ class SqliteDatabase:
         synchronous: Synchronous = "FULL",
         readers: int = 2,
         scan_deadline_ms: int = 2000,
+        writer_wait_ms: int = 5000,
     ) -> None:
-        self._file = SqliteFile(path, synchronous=synchronous)
+        self._file = SqliteFile(path, synchronous=synchronous, writer_wait_ms=writer_wait_ms)
         self._errors = SqliteErrors()
         self._writer = SqliteWriter(self._file, generations=generations, errors=self._errors)
         self._scan_deadline_ms = scan_deadline_ms

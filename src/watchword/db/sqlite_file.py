@@ -16,9 +16,6 @@ from watchword.errors import UnavailableError
 
 Synchronous = Literal["FULL", "OFF"]
 
-_WRITER_WAIT_SECONDS: Final = 5.0
-"""How long a writer waits for another process's group: thousands of times what one takes."""
-
 _READER_WAIT_SECONDS: Final = 1.0
 """How long a reader waits while another process recovers the write-ahead log; a read may hold the event loop."""
 
@@ -39,8 +36,9 @@ class SqliteFile:
     reads and writes a file that is no longer there, and must be opened anew.
     """
 
-    def __init__(self, path: Path, *, synchronous: Synchronous) -> None:
+    def __init__(self, path: Path, *, synchronous: Synchronous, writer_wait_ms: int) -> None:
         self.path = path
+        self._writer_wait_seconds = writer_wait_ms / 1000
         self._synchronous: Synchronous = synchronous
         self.epoch = 0
         self.gone = ""
@@ -71,8 +69,8 @@ class SqliteFile:
 
     def open_writer(self) -> apsw.Connection:
         """Open the connection that writes, durable as the file was asked to be."""
-        connection = self._open(_WRITER_WAIT_SECONDS)
-        _prefer_write_ahead(connection)
+        connection = self._open(self._writer_wait_seconds)
+        _prefer_write_ahead(connection, self._writer_wait_seconds)
         connection.pragma("synchronous", self._synchronous)
         connection.pragma("journal_size_limit", _WRITE_AHEAD_BYTES_KEPT)
         connection.pragma("cache_size", -8_000)
@@ -127,9 +125,9 @@ def _identify(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _prefer_write_ahead(connection: apsw.Connection) -> None:
+def _prefer_write_ahead(connection: apsw.Connection, wait_seconds: float) -> None:
     """Turn write-ahead logging on; SQLite does not wait for another process that does the same at this moment."""
-    until = time.monotonic() + _WRITER_WAIT_SECONDS
+    until = time.monotonic() + wait_seconds
     while True:
         try:
             mode = connection.pragma("journal_mode", "wal")
