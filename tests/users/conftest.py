@@ -1,10 +1,9 @@
-"""The house on a real database."""
+"""The house on a real database of either kind."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -12,28 +11,24 @@ from support import SetClock
 from users_rig import House
 from watchword.credentials.key_ring import KeyRing
 from watchword.credentials.password import Passwords
+from watchword.db.database import Database
 from watchword.db.generations import Generations
-from watchword.db.migrate import migrate
-from watchword.db.sqlite import SqliteDatabase
 
 
 @pytest.fixture(scope="session")
-def passwords() -> Passwords:
+def passwords() -> Iterator[Passwords]:
     """The cheapest Argon2 there is."""
-    return Passwords(time_cost=1, memory_cost_kib=8, threads=2, queue_max=200)
+    cheap = Passwords(time_cost=1, memory_cost_kib=8, threads=2, queue_max=200)
+    yield cheap
+    cheap.close()
 
 
 @pytest.fixture
-async def house(tmp_path: Path, passwords: Passwords) -> AsyncIterator[House]:
-    """The house on SQLite."""
-    generations = Generations(tmp_path / "generations")
-    database = SqliteDatabase(tmp_path / "main.db", generations=generations, synchronous="OFF")
+async def house(database: Database, generations: Generations, passwords: Passwords) -> AsyncIterator[House]:
+    """The house, once on each backend."""
     clock = SetClock()
-    await migrate(database, "main")
     key_ring = await KeyRing.open(database, secrets.token_bytes(32), clock.now_ms())
     house = House(database, generations, key_ring, clock, passwords)
     yield house
     await house.outbound.close()
     house.log.close()
-    await database.close()
-    generations.close()

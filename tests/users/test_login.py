@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
-from users_rig import OTHER_PASSWORD, PASSWORD, TTL_SECONDS, House
 
+from users_rig import OTHER_PASSWORD, PASSWORD, TTL_SECONDS, House
+from watchword.credentials.password import Passwords
 from watchword.db.database import Transaction
 from watchword.users import queries
 
@@ -144,7 +146,7 @@ async def test_a_new_sign_in_ends_the_session_it_was_made_from(house: House) -> 
 async def test_an_outdated_hash_is_renewed_and_parallel_sign_ins_still_succeed(house: House) -> None:
     """A hash with outdated parameters is replaced at the next sign-in, without failing those beside it."""
     user = await house.make_user()
-    other = type(house.passwords)(time_cost=2, memory_cost_kib=16, threads=1, queue_max=5)
+    other = Passwords(time_cost=2, memory_cost_kib=16, threads=1, queue_max=5)
     outdated = await other.hash(PASSWORD)
     other.close()
 
@@ -183,16 +185,19 @@ async def test_a_dead_database_refuses(house: House) -> None:
 async def test_a_full_hashing_queue_costs_no_attempt(house: House) -> None:
     """A sign-in that could not be tried for want of a hashing thread is not counted as a failure."""
     await house.make_user()
-    house.passwords = type(house.passwords)(time_cost=1, memory_cost_kib=8, threads=1, queue_max=0)
-    full = House(house.database, house.generations, house.key_ring, house.clock, house.passwords)
-    answers = await asyncio.gather(*(full.login(password=OTHER_PASSWORD) for _ in range(4)))
-    tried = [answer.status for answer in answers].count(401)
-    assert {answer.status for answer in answers} == {401, 503}
-    for _ in range(10 - tried):
-        assert (await house.login(password=OTHER_PASSWORD)).status == 401
-    assert (await house.login(password=OTHER_PASSWORD)).status == 429
-    house.passwords.close()
-    full.log.close()
+    full = Passwords(time_cost=1, memory_cost_kib=8, threads=1, queue_max=0)
+    crowded = House(house.database, house.generations, house.key_ring, house.clock, full)
+    may_end = threading.Event()
+    occupant = asyncio.create_task(full._run(may_end.wait))
+    await asyncio.sleep(0)
+    answers = await asyncio.gather(*(crowded.login(password=OTHER_PASSWORD) for _ in range(12)))
+    assert {answer.status for answer in answers} == {503}
+    may_end.set()
+    await occupant
+    statuses = [(await house.login(password=OTHER_PASSWORD)).status for _ in range(11)]
+    assert statuses == [401] * 10 + [429]
+    full.close()
+    crowded.log.close()
 
 
 async def test_success_after_failures_is_told_by_letter(house: House) -> None:
