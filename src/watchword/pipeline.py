@@ -115,7 +115,7 @@ class Pipeline:
         if identity is not None:
             await self._count_caller(identity.caller, now_ms, progress)
             if identity.caller.from_cookie:
-                require_same_site(request, identity.allowed_origins)
+                require_same_site(request, identity.allowed_origins + self._origins.of_installation)
         _require_caller(route, identity)
         call = await self._read(request, match, identity, now_ms)
         return await route.handler(call)
@@ -196,7 +196,8 @@ class Pipeline:
             # Nobody is proved, so nothing of a tenant is in the answer: whoever lists the origin, its pages may
             # read why (a 401, a 419, the answer to a login).
             return allowed_lines(origin) if self._origins.is_listed(origin) else b""
-        if origin in identity.allowed_origins or origin == own_origin(request):
+        own = (own_origin(request), *self._origins.of_installation)
+        if origin in identity.allowed_origins or origin in own:
             return allowed_lines(origin)
         return b""
 

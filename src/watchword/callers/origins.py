@@ -22,9 +22,13 @@ ORIGINS_SUBJECT: Final = "origins"
 
 
 class OriginList:
-    """The list; ``start`` it in the running loop and it follows changes within a quarter of a second."""
+    """The list; ``start`` it in the running loop and it follows changes within a quarter of a second.
 
-    def __init__(self, database: Database, generations: Generations) -> None:
+    ``of_installation`` are the operator's own origins, which every tenant's callers may use.
+    """
+
+    def __init__(self, database: Database, generations: Generations, *, of_installation: tuple[str, ...] = ()) -> None:
+        self.of_installation = of_installation
         self._database = database
         self._generations = generations
         self._slot = generations.slot(ORIGINS_SUBJECT)
@@ -34,7 +38,7 @@ class OriginList:
 
     def is_listed(self, origin: str) -> bool:
         """Say whether any tenant or publishable key lists this origin."""
-        return origin in self._origins
+        return origin in self._origins or origin in self.of_installation
 
     async def load(self) -> None:
         """Read the list anew.

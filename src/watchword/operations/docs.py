@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -22,18 +23,30 @@ _STYLE_LINES: Final = b"content-type: text/css; charset=utf-8\r\ncache-control: 
 
 
 class DocsPages:
-    """Serves the document; ``describe`` hands it the routes once all of them are known."""
+    """Serves the document and its page, both made at the first request: a start has better things to do.
+
+    ``describe`` hands over the routes once all of them are known.
+    """
 
     def __init__(self, version: str) -> None:
         self._version = version
-        self._openapi = b""
-        self._page = b""
+        self._routes: tuple[Route, ...] = ()
 
     def describe(self, routes: tuple[Route, ...]) -> None:
-        """Make the document and the page from the routes table."""
-        document = openapi_document(routes, version=self._version)
-        self._openapi = msgspec.json.encode(document)
-        self._page = _page(document).encode()
+        """Take the routes table that is to be described."""
+        self._routes = routes
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
+        return openapi_document(self._routes, version=self._version)
+
+    @cached_property
+    def _openapi(self) -> bytes:
+        return msgspec.json.encode(self._document)
+
+    @cached_property
+    def _page(self) -> bytes:
+        return _render(self._document).encode()
 
     async def openapi(self, _call: Call) -> Response:
         """Answer the OpenAPI document."""
@@ -48,7 +61,7 @@ class DocsPages:
         return Response(200, _STYLE, _STYLE_LINES)
 
 
-def _page(document: dict[str, Any]) -> str:
+def _render(document: dict[str, Any]) -> str:
     sections: dict[str, list[str]] = {}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from watchword.operations.docs import DocsPages
 from watchword.operations.health import Health
 from watchword.operations.models import HealthAnswer
@@ -44,7 +46,7 @@ def make_routes(health: Health, docs: DocsPages) -> tuple[Route, ...]:
             handler=docs.openapi,
             callers="anyone",
             summary="Describe every route as OpenAPI 3.1.",
-            answer=dict[str, object],
+            answer=dict[str, Any],
             tag="Operations",
         ),
         Route(

@@ -1,0 +1,394 @@
+"""The one place that builds objects: opens them in order, hands each what it needs, closes them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from watchword import __version__
+from watchword.api_keys.manage import ApiKeyManager
+from watchword.api_keys.routes import make_routes as make_api_key_routes
+from watchword.api_keys.verify import KeyVerifier
+from watchword.audit.writer import AuditWriter
+from watchword.callers.identify import Identifier
+from watchword.callers.origins import OriginList
+from watchword.callers.tenant import TenantChooser
+from watchword.clock import Clock, SystemClock
+from watchword.config import Settings, open_master_secret
+from watchword.credentials.api_key import ApiKeyProver
+from watchword.credentials.key_ring import KeyRing
+from watchword.credentials.password import Passwords
+from watchword.credentials.session_token import SessionTokens
+from watchword.credentials.verified import VerifiedCache
+from watchword.data_directory import make_private_directory
+from watchword.db.database import Database
+from watchword.db.generations import Generations
+from watchword.db.migrate import migrate
+from watchword.db.postgres import PostgresDatabase
+from watchword.db.sqlite import SqliteDatabase
+from watchword.limits.limiter import Limiter
+from watchword.limits.shares import Shares
+from watchword.mail.outbound import Outbound
+from watchword.mail.sender import OutboxSender, Sender, SmtpSender
+from watchword.observe import Log
+from watchword.operations.docs import DocsPages
+from watchword.operations.health import Health
+from watchword.operations.routes import make_routes as make_operations_routes
+from watchword.pipeline import Pipeline
+from watchword.records.routes import make_routes as make_record_routes
+from watchword.tenants.invitations import Invitations
+from watchword.tenants.manage import Tenants
+from watchword.tenants.members import Members
+from watchword.tenants.routes import make_routes as make_tenant_routes
+from watchword.users.account import Account
+from watchword.users.attempts import Attempts
+from watchword.users.directory import Users
+from watchword.users.email_verification import EmailVerification
+from watchword.users.login import Login
+from watchword.users.logout import Logout
+from watchword.users.password_reset import PasswordReset
+from watchword.users.refresh import Refresh
+from watchword.users.register import Register
+from watchword.users.routes import make_routes as make_user_routes
+from watchword.users.sessions import Sessions
+from watchword.wire.asgi import Message, Receive, Send, make_body_reader, send_response, target_of
+from watchword.wire.client_address import ClientAddresses
+from watchword.wire.request import BodyReader, Request
+from watchword.wire.response import Response
+from watchword.wire.routes import Route, RouteTable
+
+_PROOFS_MAX: Final = 50_000
+"""Remembered proofs of a process: some 30 MiB when all of them are in use."""
+
+
+class Stores(msgspec.Struct, frozen=True):
+    """Where everything is kept; ``bookkeeping`` holds what must not wait in front of a revocation."""
+
+    database: Database
+    bookkeeping: Database
+    generations: Generations
+
+
+class Foundation(msgspec.Struct, frozen=True):
+    """The abilities that every room draws on."""
+
+    stores: Stores
+    log: Log
+    audit: AuditWriter
+    key_ring: KeyRing
+    passwords: Passwords
+    session_tokens: SessionTokens
+    api_key_prover: ApiKeyProver
+    limiter: Limiter
+    sender: Sender
+    outbound: Outbound
+    base_url: str
+
+
+class Application:
+    """The running product: an ASGI application that any server runs, and what the fast lane and the CLI call.
+
+    ``users``, ``tenants``, ``members`` and ``api_keys`` take values and give values, for the CLI and for whoever
+    embeds the product.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, foundation: Foundation) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.database = foundation.stores.database
+        self.bookkeeping = foundation.stores.bookkeeping
+        self.generations = foundation.stores.generations
+        self.log = foundation.log
+        self.audit = foundation.audit
+        self.session_tokens = foundation.session_tokens
+        self.attempts = Attempts(self.database)
+        self.users = Users(
+            database=self.database,
+            passwords=foundation.passwords,
+            tokens=foundation.session_tokens,
+            attempts=self.attempts,
+            audit=self.audit,
+        )
+        self.tenants = Tenants(self.database, audit=self.audit)
+        self.members = Members(self.database, audit=self.audit)
+        self.api_keys = ApiKeyManager(self.database, bookkeeping=self.bookkeeping, audit=self.audit)
+        self.key_verifier = KeyVerifier(
+            foundation.api_key_prover, has_request_left=foundation.limiter.has_key_request_left, audit=self.audit
+        )
+        self.origins = OriginList(self.database, self.generations, of_installation=settings.allowed_origins)
+        self._foundation = foundation
+        docs = DocsPages(__version__)
+        self.routes = self._make_routes(docs)
+        docs.describe(self.routes)
+        self._pipeline = self._make_pipeline()
+        self._addresses = ClientAddresses([str(network) for network in settings.behind_proxy])
+        self.fast_lane = settings.fast_lane
+        self.header_seconds = float(settings.header_timeout_seconds)
+        self.body_seconds = float(settings.body_timeout_seconds)
+        self.connections_per_address = settings.connections_per_address
+        self.connections: Counter[str] = Counter()
+
+    @classmethod
+    async def open(cls, settings: Settings, *, clock: Clock | None = None, log: Log | None = None) -> Application:
+        """Open everything in order: data directory, stores, migrations, keys, rooms.
+
+        Raises:
+            SettingError: the master secret cannot be read.
+            WrongMasterSecretError: the stored signing keys were sealed under another master secret.
+            DatabaseNewerError: a newer program has been here.
+            UnavailableError: the database cannot be reached.
+        """
+        clock = clock or SystemClock()
+        async with contextlib.AsyncExitStack() as opened:
+            foundation = await _lay_foundation(settings, clock, log, opened)
+            application = cls(settings, clock, foundation)
+            await application.origins.load()
+            application.origins.start()
+            opened.push_async_callback(application.origins.close)
+            foundation.audit.start()
+            application._opened = opened.pop_all()
+        return application
+
+    _opened: contextlib.AsyncExitStack
+
+    async def close(self) -> None:
+        """Close everything in reverse order; what waits to be written is written."""
+        await self._opened.aclose()
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request, in either lane."""
+        return await self._pipeline.answer(request)
+
+    def make_request(
+        self,
+        method: str,
+        target: bytes,
+        headers: list[tuple[bytes, bytes]],
+        *,
+        peer: str,
+        scheme: str,
+        read_body: BodyReader | None = None,
+    ) -> Request:
+        """Make a request of what a connection carried; a trusted proxy's word on client and scheme is taken."""
+        request = Request(method, target, headers, client_address=peer, scheme=scheme, read_body=read_body)
+        if self._addresses.trusts_any:
+            request.client_address = self._addresses.resolve(peer, request.header(b"x-forwarded-for"))
+            request.scheme = self._addresses.scheme(peer, scheme, request.header(b"x-forwarded-proto"))
+        return request
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection: HTTP requests, and the lifespan of servers that have one."""
+        if scope["type"] == "lifespan":
+            await _serve_lifespan(receive, send)
+        elif scope["type"] == "http":
+            await send_response(send, await self._answer_scope(scope, receive))
+
+    async def _answer_scope(self, scope: Message, receive: Receive) -> Response:
+        headers = list(scope["headers"])
+        peer = scope["client"][0] if scope.get("client") else ""
+        read_body = make_body_reader(
+            receive,
+            declared_bytes=next((value for name, value in headers if name == b"content-length"), None),
+            body_bytes_max=self.settings.body_bytes_max,
+            body_seconds=self.body_seconds,
+        )
+        return await self.answer(
+            self.make_request(
+                scope["method"], target_of(scope), headers, peer=peer, scheme=scope["scheme"], read_body=read_body
+            )
+        )
+
+    def _make_pipeline(self) -> Pipeline:
+        foundation = self._foundation
+        return Pipeline(
+            routes=RouteTable(self.routes),
+            identifier=Identifier(
+                session_tokens=foundation.session_tokens,
+                api_keys=foundation.api_key_prover,
+                tenants=TenantChooser(self.database),
+            ),
+            limiter=foundation.limiter,
+            origins=self.origins,
+            audit=self.audit,
+            log=self.log,
+            clock=self.clock,
+        )
+
+    def _make_routes(self, docs: DocsPages) -> tuple[Route, ...]:
+        foundation = self._foundation
+        invitations = Invitations(
+            self.database,
+            audit=self.audit,
+            sender=foundation.sender,
+            prove_password=self.users.prove_password,
+            prepare_user=self.users.prepare_user,
+            accept_url=f"{foundation.base_url}/accept-invitation",
+        )
+        return (
+            *make_operations_routes(Health(self.database), docs),
+            *self._make_user_routes(),
+            *make_tenant_routes(self.tenants, self.members, invitations),
+            *make_api_key_routes(self.api_keys, self.key_verifier),
+            *make_record_routes(self.database),
+        )
+
+    def _make_user_routes(self) -> tuple[Route, ...]:
+        foundation = self._foundation
+        database, audit, attempts = self.database, self.audit, self.attempts
+        passwords, tokens, outbound = foundation.passwords, foundation.session_tokens, foundation.outbound
+        base_url = foundation.base_url
+        verification = EmailVerification(
+            database=database, attempts=attempts, outbound=outbound, audit=audit, base_url=base_url
+        )
+        return make_user_routes(
+            login=Login(
+                database=database,
+                passwords=passwords,
+                tokens=tokens,
+                attempts=attempts,
+                verification=verification,
+                outbound=outbound,
+                audit=audit,
+            ),
+            refresh=Refresh(tokens=tokens),
+            logout=Logout(database=database, tokens=tokens, audit=audit),
+            account=Account(
+                database=database,
+                passwords=passwords,
+                tokens=tokens,
+                attempts=attempts,
+                outbound=outbound,
+                audit=audit,
+                base_url=base_url,
+            ),
+            sessions=Sessions(database=database, tokens=tokens, audit=audit),
+            register=Register(
+                database=database,
+                passwords=passwords,
+                attempts=attempts,
+                outbound=outbound,
+                audit=audit,
+                base_url=base_url,
+            ),
+            password_reset=PasswordReset(
+                database=database,
+                passwords=passwords,
+                tokens=tokens,
+                attempts=attempts,
+                outbound=outbound,
+                audit=audit,
+                base_url=base_url,
+            ),
+            verification=verification,
+        )
+
+
+async def _lay_foundation(
+    settings: Settings, clock: Clock, log: Log | None, opened: contextlib.AsyncExitStack
+) -> Foundation:
+    make_private_directory(settings.data_directory)
+    if log is None:
+        log = Log(sys.stderr.buffer, log_format=settings.log_format, level=settings.log_level)
+        opened.push_async_callback(asyncio.to_thread, log.close)
+    stores = await _open_stores(settings, opened)
+    master_secret = open_master_secret(settings).reveal().encode()
+    key_ring = await KeyRing.open(stores.database, master_secret, clock.now_ms())
+    passwords = Passwords(threads=settings.password_threads, queue_max=settings.password_queue_max)
+    opened.callback(passwords.close)
+    audit = AuditWriter(log=log, bookkeeping=stores.bookkeeping)
+    opened.push_async_callback(audit.close)
+    sender = _make_sender(settings, clock, log)
+    outbound = Outbound(sender, log=_line_of(log, clock, "mail"))
+    opened.push_async_callback(outbound.close)
+    proofs = VerifiedCache(stores.generations, entries_max=_PROOFS_MAX)
+    base_url = settings.public_url or f"https://{settings.host}:{settings.port}"
+    return Foundation(
+        stores=stores,
+        log=log,
+        audit=audit,
+        key_ring=key_ring,
+        passwords=passwords,
+        session_tokens=SessionTokens(
+            stores.database,
+            stores.generations,
+            key_ring,
+            proofs,
+            issuer=settings.token_issuer,
+            ttl_seconds=settings.token_expiration_seconds,
+            grace_seconds=settings.refresh_grace_seconds,
+            absolute_ttl_seconds=settings.session_absolute_seconds,
+        ),
+        api_key_prover=ApiKeyProver(stores.database, proofs, stores.generations),
+        limiter=_make_limiter(settings, stores),
+        sender=sender,
+        outbound=outbound,
+        base_url=base_url,
+    )
+
+
+async def _open_stores(settings: Settings, opened: contextlib.AsyncExitStack) -> Stores:
+    generations = Generations(settings.data_directory / "generations")
+    opened.callback(generations.close)
+    database: Database
+    bookkeeping: Database
+    if settings.database_url is not None:
+        database = await PostgresDatabase.connect(
+            settings.database_url.reveal(),
+            generations=generations,
+            connections=settings.database_connections,
+            scan_deadline_ms=settings.scan_deadline_ms,
+        )
+        bookkeeping = database
+        opened.push_async_callback(database.close)
+    else:
+        database = SqliteDatabase(
+            settings.data_directory / "watchword.db",
+            generations=generations,
+            scan_deadline_ms=settings.scan_deadline_ms,
+        )
+        opened.push_async_callback(database.close)
+        bookkeeping = SqliteDatabase(
+            settings.data_directory / "bookkeeping.db", generations=generations, synchronous="OFF", readers=1
+        )
+        opened.push_async_callback(bookkeeping.close)
+    await migrate(database, "main")
+    await migrate(bookkeeping, "bookkeeping")
+    return Stores(database, bookkeeping, generations)
+
+
+def _make_limiter(settings: Settings, stores: Stores) -> Limiter:
+    # One process alone counts in its memory; several hold each limit together through the store.
+    alone = settings.workers == 1 and settings.database_url is None
+    return Limiter(
+        plans=settings.plans,
+        address_per_minute=settings.requests_per_minute_per_address,
+        shares=None if alone else Shares(stores.bookkeeping),
+    )
+
+
+def _make_sender(settings: Settings, clock: Clock, log: Log) -> Sender:
+    if settings.smtp_url is not None:
+        return SmtpSender(settings.smtp_url.reveal(), from_address=settings.mail_from, clock=clock)
+    return OutboxSender(settings.data_directory / "outbox", clock=clock, log=_line_of(log, clock, "mail.outbox"))
+
+
+def _line_of(log: Log, clock: Clock, event: str) -> Callable[[str], None]:
+    def write(message: str) -> None:
+        log.event("info", event, clock.now_ms(), message=message)
+
+    return write
+
+
+async def _serve_lifespan(receive: Receive, send: Send) -> None:
+    """Tell a server that opens and closes applications that this one was opened before it was handed over."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,261 @@
+"""A small inhabited installation for tests through the HTTP door: two tenants, people of each role, keys of each kind.
+
+Built once for a test process and copied for each test, since building it hashes passwords.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import uvicorn
+from uvicorn.server import ServerState
+
+from support import SetClock
+from watchword.api_keys.models import CreateKey
+from watchword.app import Application
+from watchword.callers.caller import Mode
+from watchword.config import Settings, load_settings
+from watchword.db.database import Statement
+from watchword.observe import Log
+from watchword.records.definitions import PRODUCTS
+from watchword.records.load import load_documents
+from watchword.tenants.actor import Actor
+from watchword.tenants.models import CreateTenant
+from watchword.wire.fast_lane import FastLaneProtocol
+
+OPERATOR = Actor(subject="operator", is_super_admin=True)
+PASSWORD = "correct horse battery staple 7"
+SHOP_ORIGIN = "https://shop.example"
+
+ROLES = {"admin": "tenant-admin", "editor": "tenant-editor", "viewer": "tenant-viewer"}
+KEYS = ("sk_live", "sk_test", "pk_live", "pk_test")
+TENANTS = ("a", "b")
+MODES: tuple[Mode, ...] = ("live", "test")
+
+_FIRST_PRODUCT = Statement(
+    "SELECT id FROM documents WHERE tenant_id = $1 AND mode = $2 AND collection = 'products' ORDER BY id LIMIT 1"
+)
+
+
+class World(msgspec.Struct, kw_only=True):
+    """Who and what stands in the installation, by short names: ``admin_a``, ``sk_live_b``, ``product_live_a``."""
+
+    tenants: dict[str, str]
+    users: dict[str, str]
+    keys: dict[str, str]
+    key_ids: dict[str, str]
+    tokens: dict[str, str]
+    sessions: dict[str, str]
+    products: dict[str, str]
+
+    def credential(self, who: str) -> dict[str, str]:
+        """Return the header that a caller of this short name sends; none for ``nobody``."""
+        if who == "nobody":
+            return {}
+        if who in self.tokens:
+            return {"authorization": f"Bearer {self.tokens[who]}"}
+        return {"x-api-key": self.keys[who]}
+
+    def names(self) -> dict[str, str]:
+        """Return every id by a name that a scenario's path may hold in braces."""
+        return {
+            **{f"tenant_{name}": value for name, value in self.tenants.items()},
+            **{f"user_{name}": value for name, value in self.users.items()},
+            **{f"key_{name}": value for name, value in self.key_ids.items()},
+            **{f"session_{name}": value for name, value in self.sessions.items()},
+            **{f"product_{name}": value for name, value in self.products.items()},
+        }
+
+
+def make_settings(directory: Path, **changes: str) -> Settings:
+    """Load settings for a test: its own directory, limits out of the way unless the test is about them."""
+    texts = {
+        "WATCHWORD_DATA": str(directory),
+        "WATCHWORD_REQUESTS_PER_MINUTE_PER_ADDRESS": "100000",
+        "WATCHWORD_PASSWORD_THREADS": "2",
+        "WATCHWORD_LOG_LEVEL": "debug",
+        **changes,
+    }
+    return load_settings({}, directory, texts)
+
+
+async def build_world(directory: Path, clock: SetClock) -> World:
+    """Make the installation in an empty directory."""
+    application = await Application.open(make_settings(directory), clock=clock, log=Log(io.BytesIO()))
+    try:
+        return await _inhabit(application, clock)
+    finally:
+        await application.close()
+        application.log.close()
+
+
+async def _inhabit(application: Application, clock: SetClock) -> World:
+    world = World(tenants={}, users={}, keys={}, key_ids={}, tokens={}, sessions={}, products={})
+    for name in TENANTS:
+        tenant = await application.tenants.create(
+            CreateTenant(
+                name=f"Tenant {name}", slug=f"tenant-{name}", plan="enterprise", allowed_origins=[SHOP_ORIGIN]
+            ),
+            actor=OPERATOR,
+            now_ms=clock.now_ms(),
+        )
+        world.tenants[name] = tenant.id
+        await _add_people(application, world, name, clock)
+        await _add_keys(application, world, name, clock)
+        for mode in MODES:
+            documents: list[dict[str, Any]] = [
+                {"name": f"{mode} {name} {number}", "price": 100 * number, "status": "published", "sku": f"S{number}"}
+                for number in range(1, 13)
+            ]
+            await load_documents(application.database, tenant.id, mode, PRODUCTS, documents, clock.now_ms())
+            first = await application.database.fetch_row(_FIRST_PRODUCT, tenant.id, mode)
+            assert first is not None
+            world.products[f"{mode}_{name}"] = first[0]
+    await _add_person(application, world, "super", clock, is_super_admin=True)
+    await _add_person(application, world, "outsider", clock)
+    return world
+
+
+async def _add_people(application: Application, world: World, tenant: str, clock: SetClock) -> None:
+    for short, role in ROLES.items():
+        name = f"{short}_{tenant}"
+        await _add_person(application, world, name, clock)
+        await application.members.add(
+            world.tenants[tenant],
+            f"{name.replace('_', '.')}@example.com",
+            role=role,  # type: ignore[arg-type] # one of the three roles above
+            actor=OPERATOR,
+            now_ms=clock.now_ms(),
+        )
+
+
+async def _add_person(
+    application: Application, world: World, name: str, clock: SetClock, *, is_super_admin: bool = False
+) -> None:
+    user = await application.users.create_user(
+        f"{name.replace('_', '.')}@example.com",
+        PASSWORD,
+        name=name,
+        is_super_admin=is_super_admin,
+        verified=True,
+        now_ms=clock.now_ms(),
+    )
+    tokens = application.session_tokens
+    issued = await application.database.transaction(
+        lambda tx: tokens.begin(tx, user.id, now_ms=clock.now_ms(), address="127.0.0.1", user_agent="tests")
+    )
+    world.users[name] = user.id
+    world.tokens[name] = issued.token
+    world.sessions[name] = issued.session_id
+
+
+async def _add_keys(application: Application, world: World, tenant: str, clock: SetClock) -> None:
+    for short in KEYS:
+        kind, mode = short.split("_")
+        issued = await application.api_keys.create(
+            world.tenants[tenant],
+            mode,  # type: ignore[arg-type] # live or test
+            CreateKey(name=f"{short} of {tenant}", kind="secret" if kind == "sk" else "publishable"),
+            actor=OPERATOR,
+            now_ms=clock.now_ms(),
+        )
+        world.keys[f"{short}_{tenant}"] = issued.text
+        world.key_ids[f"{short}_{tenant}"] = issued.record.id
+
+
+class Api:
+    """The HTTP door of a running installation, in one of the two lanes."""
+
+    def __init__(self, application: Application, world: World, client: httpx.AsyncClient, logged: io.BytesIO) -> None:
+        self.application = application
+        self.world = world
+        self.client = client
+        self._logged = logged
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        who: str = "nobody",
+        json: object = None,
+        content: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send one request as a caller of the world; the path may name its ids in braces."""
+        sent = {**self.world.credential(who), **(headers or {})}
+        filled = path.format_map(self.world.names()) if "{" in path else path
+        if content is not None:
+            sent.setdefault("content-type", "application/json")
+            return await self.client.request(method, filled, content=content, headers=sent)
+        return await self.client.request(method, filled, json=json, headers=sent)
+
+    def log_text(self) -> str:
+        """Return everything that was logged so far."""
+        self.application.log._flush()
+        return self._logged.getvalue().decode()
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the logged events that are no request lines."""
+        lines = [json.loads(line) for line in self.log_text().splitlines()]
+        return [line for line in lines if line["event"] != "request"]
+
+
+@asynccontextmanager
+async def open_api(
+    template: Path, world: World, directory: Path, lane: str, clock: SetClock, **changes: str
+) -> AsyncIterator[Api]:
+    """Open a copy of the installation and its door: ``fast`` is a real server on a port, ``asgi`` the bare application."""
+    shutil.copytree(template, directory, dirs_exist_ok=True)
+    logged = io.BytesIO()
+    application = await Application.open(make_settings(directory, **changes), clock=clock, log=Log(logged))
+    try:
+        if lane == "asgi":
+            transport = httpx.ASGITransport(app=application, client=("127.0.0.1", 1))
+            async with httpx.AsyncClient(transport=transport, base_url="https://api.example") as client:
+                yield Api(application, world, client, logged)
+        else:
+            async with serve_fast(application) as url, httpx.AsyncClient(base_url=url) as client:
+                yield Api(application, world, client, logged)
+    finally:
+        await application.close()
+        application.log.close()
+
+
+@asynccontextmanager
+async def serve_fast(application: Application) -> AsyncIterator[str]:
+    """Serve an application on a free loopback port through the product's own protocol; the URL comes out."""
+    config = uvicorn.Config(
+        application,
+        http=FastLaneProtocol,
+        ws="none",
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+    )
+    config.load()
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: FastLaneProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+    )
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for connection in list(state.connections):
+            connection.transport.abort()
+        await asyncio.gather(*state.tasks, return_exceptions=True)
+        await server.wait_closed()
