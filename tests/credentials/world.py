@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
+import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
 
 from support import START_MS, SetClock
 from watchword.credentials.api_key import ApiKeyProver, KeyKind, KeyMode, hash_key, make_key
+from watchword.credentials.compact_jws import encode_segment, sign_compact
 from watchword.credentials.key_ring import KeyRing
-from watchword.credentials.session_token import IssuedToken, SessionTokens
+from watchword.credentials.session_token import SESSION_TOKEN_TYPE, IssuedToken, SessionTokens
 from watchword.credentials.verified import VerifiedCache
 from watchword.db.database import Database, Statement, Transaction, Value
 from watchword.db.generations import Generations
+from watchword.errors import NotAuthenticatedError
 from watchword.ids import make_id
 
 MASTER_SECRET = b"m" * 32
@@ -170,3 +176,25 @@ class World:
             await tx.execute(statement, *parameters)
 
         await self.database.transaction(work)
+
+
+def claims_of(token: str, world: World) -> dict[str, Any]:
+    """Read a token's claims as joserfc does."""
+    key = OctKey.import_key(world.key_ring.current_session_key().secret)
+    return jwt.decode(token, key, algorithms=["HS256"]).claims
+
+
+def signed(world: World, claims: object, **header: object) -> str:
+    """Sign anything with the right key, under our header with changes."""
+    key = world.key_ring.current_session_key()
+    members: dict[str, object] = {"alg": "HS256", "typ": SESSION_TOKEN_TYPE, "kid": key.id, **header}
+    segment = encode_segment(json.dumps(members, separators=(",", ":")).encode())
+    return sign_compact(json.dumps(claims).encode(), header=segment, secret=key.secret)
+
+
+async def refused(tokens: SessionTokens, token: str, now_ms: int) -> None:
+    """Require a token to be good for nothing."""
+    with pytest.raises(NotAuthenticatedError):
+        await tokens.prove(token, now_ms)
+    with pytest.raises(NotAuthenticatedError):
+        await tokens.refresh(token, now_ms)
