@@ -8,6 +8,7 @@ from support import START_MS
 from tenancy import Door, ReadableAudit, insert_user, key_caller, make_member, make_tenant, user_caller
 from watchword.callers.caller import Caller, CallerKind, Role
 from watchword.db.database import Database, Transaction
+from watchword.db.sqlite import SqliteDatabase
 from watchword.errors import (
     ConflictError,
     ForbiddenError,
@@ -42,6 +43,12 @@ async def prepare_user(*, email: str, name: str, password: str, now_ms: int) -> 
         return await insert_user(transaction, email)
 
     return insert
+
+
+@pytest.fixture
+def database(sqlite_database: SqliteDatabase) -> Database:
+    """One backend is enough here: what the two could do differently, the services' tests ask of both."""
+    return sqlite_database
 
 
 @pytest.fixture
