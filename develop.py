@@ -161,7 +161,7 @@ def find_uv() -> str:
             f"{sys.executable} cannot make a virtual environment; on Debian and Ubuntu that part of Python is a "
             f"package of its own: apt install python3-venv\n{made.stdout}{made.stderr}"
         )
-    pip = [TOOLS / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    pip = [str(TOOLS / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
     if subprocess.run([*pip, "install", f"uv=={UV_VERSION}"], check=False).returncode != 0:
         raise CannotGoOnError("uv could not be installed (above is why); it comes from PyPI or from pip's own index.")
     return str(own)
@@ -178,12 +178,13 @@ def uv_version(path: str) -> str:
 
 def find_python(wanted: str) -> str:
     """Return the path of an installed Python: ``3.13``, or ``newest`` of those the project supports."""
-    minors = range(NEWEST_MINOR, OLDEST_MINOR - 1, -1) if wanted == "newest" else [int(wanted.partition(".")[2])]
-    for minor in minors:
+    for minor in range(NEWEST_MINOR, OLDEST_MINOR - 1, -1):
+        if wanted not in {"newest", f"3.{minor}"}:
+            continue
         for candidate in candidates(f"python3.{minor}"):
             if is_python(candidate, minor):
                 return candidate
-    raise CannotGoOnError(f"No Python {wanted} is installed here.")
+    raise CannotGoOnError(f"No Python {wanted} from 3.{OLDEST_MINOR} to 3.{NEWEST_MINOR} is installed here.")
 
 
 def candidates(name: str) -> list[str]:

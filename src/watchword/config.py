@@ -7,6 +7,7 @@ defaults. Whatever is wrong ends the start with one sentence; ``docs/settings.md
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -132,6 +133,7 @@ def settings_from_texts(texts: Mapping[str, str]) -> Settings:
         SettingError: a value is wrong, or a combination unsafe.
     """
     values: dict[str, Any] = {setting.field: _read(setting, texts.get(setting.variable)) for setting in SETTINGS}
+    values["password_threads"] = values["password_threads"] or os.cpu_count() or 1
     settings = Settings(**values)
     _require_pairs(settings)
     _require_lifetimes(settings)

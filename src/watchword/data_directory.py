@@ -13,6 +13,10 @@ from typing import Final
 _PRIVATE_DIRECTORY: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
 
+DATABASE_NAME: Final = "watchword.db"
+BOOKKEEPING_NAME: Final = "bookkeeping.db"
+GENERATIONS_NAME: Final = "generations"
+OUTBOX_NAME: Final = "outbox"
 MASTER_SECRET_NAME: Final = "secret"  # noqa: S105 - a file's name, not a secret
 _MASTER_SECRET_BYTES: Final = 32
 """256 bits: the strength of what is sealed under it."""

@@ -297,3 +297,27 @@ SETTINGS: Final = (
         sentence="Sender of letters.",
     ),
 )
+
+
+def settings_page() -> str:
+    """Write the table as the page of the documentation."""
+    lines = [
+        "# Settings",
+        "",
+        "Read once at start: the command line wins over the environment, the environment over `.env.local`, that over",
+        "`.env`. An empty value counts as unset. A wrong one ends the start with a sentence that names the variable,",
+        "the value and what is allowed; secrets are never shown. `watchword settings` prints this table,",
+        "`watchword doctor` checks a configuration.",
+        "",
+        "| Setting | Default | Allowed | Meaning |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*lines, *(_settings_row(setting) for setting in SETTINGS), ""])
+
+
+def _settings_row(setting: Setting) -> str:
+    name = f"`{setting.variable}`" + (f"<br>or `{setting.other}`" if setting.other else "")
+    default = f"`{setting.default}`" if setting.default else "unset"
+    secret = " Secret." if setting.is_secret else ""
+    unit = f" In {setting.unit}." if setting.unit else ""
+    return f"| {name} | {default} | {setting.kind.allowed} | {setting.sentence}{unit}{secret} |"

@@ -1,0 +1,124 @@
+"""``watchword tenants``: whom the installation serves."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from msgspec import UNSET, UnsetType
+
+from watchword.app import Application
+from watchword.commands.acting import (
+    LIST_LIMIT,
+    AfterOption,
+    CommandError,
+    DataOption,
+    JsonOption,
+    LimitOption,
+    act,
+    get_tenant,
+)
+from watchword.commands.output import Row, moment, note, say, show_rows
+from watchword.tenants.actor import OPERATOR
+from watchword.tenants.models import ChangeTenant, CreateTenant, Plan, SettingsChange, Tenant
+
+OriginOption = Annotated[
+    list[str] | None, typer.Option("--origin", metavar="URL", help="Web origin that may call; repeatable.")
+]
+PlanOption = Annotated[Plan | None, typer.Option("--plan", help="Its limits.")]
+
+_COLUMNS = ("id", "slug", "name", "plan", "disabled", "allowedOrigins")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    tenants = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    tenants.command("create", epilog="Example: watchword tenants create shop --name 'The Shop' --plan pro")(create)
+    tenants.command("list", epilog="Example: watchword tenants list --json")(list_tenants)
+    tenants.command("change", epilog="Example: watchword tenants change shop --origin https://shop.example.com")(change)
+    app.add_typer(tenants, name="tenants", help="Make, list and change tenants.")
+
+
+def create(
+    slug: Annotated[str, typer.Argument(metavar="SLUG", show_default=False)],
+    name: Annotated[str | None, typer.Option("--name", help="Its name; the slug when left out.")] = None,
+    plan: PlanOption = None,
+    origin: OriginOption = None,
+    data: DataOption = None,
+) -> None:
+    """Make a tenant without members; prints its id."""
+    wanted = CreateTenant(name=name or slug, slug=slug, plan=plan or "free", allowed_origins=origin or [])
+
+    async def work(application: Application) -> Tenant:
+        return await application.tenants.create(wanted, actor=OPERATOR, now_ms=application.clock.now_ms())
+
+    say(act(data, work).id)
+
+
+def list_tenants(
+    *, limit: LimitOption = LIST_LIMIT, after: AfterOption = "", as_json: JsonOption = False, data: DataOption = None
+) -> None:
+    """List tenants in the order of their ids."""
+
+    async def work(application: Application) -> list[Tenant]:
+        return await application.tenants.list_all(limit=limit, after=after)
+
+    rows = [_row(tenant) for tenant in act(data, work)]
+    show_rows(rows, as_json=as_json, empty="No tenants.", columns=_COLUMNS)
+
+
+def change(
+    tenant: Annotated[str, typer.Argument(metavar="SLUG_OR_ID", show_default=False)],
+    *,
+    name: Annotated[str | None, typer.Option("--name", help="New name.")] = None,
+    slug: Annotated[str | None, typer.Option("--slug", help="New slug.")] = None,
+    plan: PlanOption = None,
+    origin: OriginOption = None,
+    no_origins: Annotated[bool, typer.Option("--no-origins", help="Let no web origin call.")] = False,
+    disabled: Annotated[bool | None, typer.Option("--disable/--enable", help="Close or open it.")] = None,
+    registration: Annotated[
+        bool | None, typer.Option("--registration/--no-registration", help="Let strangers register.")
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Change a tenant; what is not named stays. Every credential sees it on its next request."""
+    if origin and no_origins:
+        raise CommandError("Give either --origin or --no-origins")
+    settings = UNSET if registration is None else SettingsChange(registration=registration)
+    wanted = ChangeTenant(
+        name=name or UNSET,
+        slug=slug or UNSET,
+        plan=plan or UNSET,
+        allowed_origins=origin or ([] if no_origins else UNSET),
+        settings=settings,
+        disabled=_or_unset(disabled),
+    )
+
+    async def work(application: Application) -> Tenant:
+        found = await get_tenant(application, tenant)
+        return await application.tenants.change(found.id, wanted, actor=OPERATOR, now_ms=application.clock.now_ms())
+
+    note(f"{act(data, work).slug} is changed.")
+
+
+def _or_unset(value: bool | None) -> bool | UnsetType:  # noqa: FBT001 - a value on its way, not an option
+    return UNSET if value is None else value
+
+
+def _row(tenant: Tenant) -> Row:
+    settings = tenant.settings
+    return {
+        "id": tenant.id,
+        "slug": tenant.slug,
+        "name": tenant.name,
+        "plan": tenant.plan,
+        "disabled": tenant.disabled_at_ms is not None,
+        "allowedOrigins": settings.allowed_origins,
+        "registration": settings.registration,
+        "sessionCookie": settings.session_cookie,
+        "requireVerifiedEmail": settings.require_verified_email,
+        "requestsPerMinute": settings.requests_per_minute,
+        "requestsPerHour": settings.requests_per_hour,
+        "createdAt": moment(tenant.created_at_ms),
+        "updatedAt": moment(tenant.updated_at_ms),
+    }

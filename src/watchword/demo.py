@@ -1,0 +1,219 @@
+"""The demonstration data: a tenant, its administrator, four keys and some products, made once and found again.
+
+What it gives away stands in ``demo.env`` alone, written before the thing it opens is made: a first start that is cut
+short goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from watchword.api_keys.models import CreateKey, KindName
+from watchword.app import Application
+from watchword.callers.caller import Mode
+from watchword.credentials.api_key import KeyMode
+from watchword.credentials.client_secret import hash_client_secret, make_client_secret
+from watchword.data_directory import write_private_file
+from watchword.db.database import Statement, Transaction
+from watchword.errors import WatchwordError
+from watchword.ids import make_id
+from watchword.records.definitions import PRODUCTS
+from watchword.records.load import load_documents
+from watchword.tenants.actor import OPERATOR
+from watchword.tenants.models import CreateTenant, Tenant
+from watchword.users.models import User
+
+DEMO_ENV_NAME: Final = "demo.env"
+DEMO_SLUG: Final = "demo"
+DEMO_EMAIL: Final = "admin@demo.example"
+
+_PASSWORD_BYTES: Final = 12
+"""96 random bits: nobody types it, so it need not be short."""
+
+_HEAD: Final = (
+    "# Written by `watchword serve --demo`: credentials of the demonstration tenant, for this machine only.\n"
+)
+
+_FIND_CLIENT: Final = Statement("SELECT id FROM oauth_clients WHERE id = $1")
+_INSERT_CLIENT: Final = Statement(
+    "INSERT INTO oauth_clients (id, tenant_id, mode, name, grants, scopes, secret_hash, created_at, updated_at)"
+    " VALUES ($1, $2, 'live', 'Demo', '[\"client_credentials\"]', NULL, $3, $4, $4)"
+)
+_FIND_PRODUCT: Final = Statement(
+    "SELECT id FROM documents WHERE tenant_id = $1 AND mode = $2 AND collection = 'products' LIMIT 1"
+)
+
+
+class DemoLostError(WatchwordError):
+    """The demonstration data is there, and what opened it is not."""
+
+    name = "DemoLost"
+    code = "DEMO_LOST"
+
+
+class DemoKey(msgspec.Struct, frozen=True):
+    """One of the four keys, and the name it has in ``demo.env``."""
+
+    variable: str
+    kind: KindName
+    mode: KeyMode
+
+
+DEMO_KEYS: Final = (
+    DemoKey("WATCHWORD_CLIENT_KEY", "publishable", "live"),
+    DemoKey("WATCHWORD_SECRET_KEY", "secret", "live"),
+    DemoKey("WATCHWORD_TEST_CLIENT_KEY", "publishable", "test"),
+    DemoKey("WATCHWORD_TEST_SECRET_KEY", "secret", "test"),
+)
+
+
+class Where(msgspec.Struct, frozen=True):
+    """How clients reach the server: its URL, and the certificate authority they have to trust, if any."""
+
+    url: str
+    authority: Path | None
+
+
+class DemoEnv:
+    """The file: read once, written whole whenever something is added."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.values = dict(_read_pairs(path))
+
+    def __repr__(self) -> str:
+        return f"DemoEnv({str(self._path)!r})"
+
+    def keep(self, **values: str) -> None:
+        """Add or replace values; the file is left alone when it has them already."""
+        if any(self.values.get(name) != value for name, value in values.items()):
+            self.values.update(values)
+            lines = "".join(f"{name}={value}\n" for name, value in self.values.items())
+            write_private_file(self._path, f"{_HEAD}{lines}".encode())
+
+
+async def ensure_demo(application: Application, where: Where) -> dict[str, str]:
+    """Make what is missing of the demonstration data and return what ``demo.env`` holds.
+
+    Raises:
+        DemoLostError: the administrator is there and ``demo.env`` with the password is not.
+    """
+    env = DemoEnv(application.settings.data_directory / DEMO_ENV_NAME)
+    user = await _find_administrator(application, env)
+    env.keep(
+        WATCHWORD_URL=where.url,
+        WATCHWORD_CA_FILE="" if where.authority is None else str(where.authority),
+        WATCHWORD_EMAIL=DEMO_EMAIL,
+        WATCHWORD_PASSWORD=env.values.get("WATCHWORD_PASSWORD") or secrets.token_urlsafe(_PASSWORD_BYTES),
+    )
+    tenant = await _ensure_tenant(application, env)
+    await _ensure_administrator(application, tenant, user, env)
+    for key in DEMO_KEYS:
+        await _ensure_key(application, tenant, key, env)
+    await _ensure_oauth_client(application, tenant, env)
+    await _ensure_products(application, tenant)
+    return env.values
+
+
+async def _find_administrator(application: Application, env: DemoEnv) -> User | None:
+    user = await application.users.find_user(DEMO_EMAIL)
+    if user is not None and not env.values.get("WATCHWORD_PASSWORD"):
+        directory = application.settings.data_directory
+        raise DemoLostError(
+            f"The demonstration data is here, but {directory / DEMO_ENV_NAME} with its password and keys is gone; "
+            f"start with another --data directory, or remove {directory} and start again"
+        )
+    return user
+
+
+async def _ensure_tenant(application: Application, env: DemoEnv) -> Tenant:
+    tenant = await application.tenants.find_by_slug(DEMO_SLUG)
+    if tenant is None:
+        wanted = CreateTenant(name="Demo", slug=DEMO_SLUG, plan="pro")
+        tenant = await application.tenants.create(wanted, actor=OPERATOR, now_ms=application.clock.now_ms())
+    env.keep(WATCHWORD_TENANT_ID=tenant.id)
+    return tenant
+
+
+async def _ensure_administrator(application: Application, tenant: Tenant, user: User | None, env: DemoEnv) -> None:
+    now_ms = application.clock.now_ms()
+    if user is None:
+        password = env.values["WATCHWORD_PASSWORD"]
+        user = await application.users.create_user(DEMO_EMAIL, password, name="Demo", verified=True, now_ms=now_ms)
+    if not await application.tenants.list_of_user(user.id, limit=1):
+        await application.members.add(tenant.id, DEMO_EMAIL, role="tenant-admin", actor=OPERATOR, now_ms=now_ms)
+
+
+async def _ensure_key(application: Application, tenant: Tenant, key: DemoKey, env: DemoEnv) -> None:
+    if env.values.get(key.variable):
+        return
+    wanted = CreateKey(name=f"Demo {key.kind} {key.mode}", kind=key.kind)
+    issued = await application.api_keys.create(
+        tenant.id, key.mode, wanted, actor=OPERATOR, now_ms=application.clock.now_ms()
+    )
+    env.keep(**{key.variable: issued.text})
+
+
+async def _ensure_oauth_client(application: Application, tenant: Tenant, env: DemoEnv) -> None:
+    now_ms = application.clock.now_ms()
+    env.keep(
+        WATCHWORD_OAUTH_CLIENT_ID=env.values.get("WATCHWORD_OAUTH_CLIENT_ID") or make_id("oauth_client", now_ms),
+        WATCHWORD_OAUTH_CLIENT_SECRET=env.values.get("WATCHWORD_OAUTH_CLIENT_SECRET") or make_client_secret(),
+    )
+    client_id = env.values["WATCHWORD_OAUTH_CLIENT_ID"]
+    secret_hash = hash_client_secret(env.values["WATCHWORD_OAUTH_CLIENT_SECRET"])
+
+    async def store(transaction: Transaction) -> None:
+        if await transaction.fetch_row(_FIND_CLIENT, client_id) is None:
+            await transaction.execute(_INSERT_CLIENT, client_id, tenant.id, secret_hash, now_ms)
+
+    await application.database.transaction(store)
+
+
+async def _ensure_products(application: Application, tenant: Tenant) -> None:
+    modes: tuple[Mode, ...] = ("live", "test")
+    for mode in modes:
+        if await application.database.fetch_row(_FIND_PRODUCT, tenant.id, mode) is None:
+            await load_documents(
+                application.database, tenant.id, mode, PRODUCTS, make_products(mode), application.clock.now_ms()
+            )
+
+
+_MATERIALS: Final = ("Oak", "Linen", "Ceramic", "Steel", "Wool", "Glass", "Bamboo", "Leather", "Copper", "Cotton")
+_THINGS: Final = ("mug", "lamp", "notebook", "chair", "blanket", "bowl", "clock", "bag", "tray", "frame")
+_COLOURS: Final = ("white", "blue")
+
+
+def make_products(mode: Mode) -> Iterator[dict[str, Any]]:
+    """Make the products of a mode, the same each time: nine of ten published, so that the rest can be looked for."""
+    number = 0
+    for thing in _THINGS:
+        for material in _MATERIALS:
+            for colour in _COLOURS:
+                number += 1
+                status = {0: "archived", 10: "draft"}.get(number % 20, "published")
+                yield {
+                    "name": f"{material} {thing}, {colour}",
+                    "price": 4_900 + (number * 1_700) % 90_000,
+                    "currency": "KRW",
+                    "sku": f"{'DEMO' if mode == 'live' else 'TEST'}-{number:04}",
+                    "description": f"A {thing} of {material.lower()} in {colour}.",
+                    "stock": number * 7 % 120,
+                    "status": status,
+                }
+
+
+def _read_pairs(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return
+    for line in lines:
+        name, separator, value = line.partition("=")
+        if separator and not line.startswith("#"):
+            yield name.strip(), value.strip()
