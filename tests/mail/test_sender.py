@@ -15,7 +15,7 @@ import pytest
 
 from support import SetClock
 from watchword.errors import UnavailableError
-from watchword.mail.sender import Letter, OutboxSender, SmtpSender
+from watchword.mail.sender import Letter, OutboxSender, SmtpSender, _is_loopback
 
 pytestmark = pytest.mark.anyio
 
@@ -218,3 +218,21 @@ def test_a_letters_repr_hides_its_text() -> None:
     """What may reach a trace holds no code and no address."""
     assert "abc" not in repr(LETTER)
     assert "ann" not in repr(LETTER)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_own"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("mail.example", False),
+        ("localhost.example", False),
+        ("192.168.0.1", False),
+        ("0.0.0.0", False),
+    ],
+)
+def test_only_this_machine_is_trusted_without_tls(host: str, is_own: bool) -> None:  # noqa: FBT001 - a column
+    """Loopback names and addresses are this machine; everything else must offer TLS."""
+    assert _is_loopback(host) is is_own
