@@ -11,7 +11,7 @@ from watchword import observe
 from watchword.observe import Log, LogFormat, RequestLine
 
 NOW = 1_767_780_000_000
-LINE = RequestLine(NOW, "req_1", "GET", "/api/users/me", 200, 42, "ten_1", "user", "ses_1", "")
+LINE = RequestLine("2026-01-07T10:00:00.000Z", "req_1", "GET", "/api/users/me", 200, 42, "ten_1", "user", "ses_1", "")
 
 
 class BrokenStream(io.BytesIO):

@@ -85,6 +85,7 @@ class Foundation(msgspec.Struct, frozen=True):
     passwords: Passwords
     session_tokens: SessionTokens
     api_key_prover: ApiKeyProver
+    proofs: VerifiedCache
     limiter: Limiter
     sender: Sender
     outbound: Outbound
@@ -126,7 +127,7 @@ class Application:
         docs = DocsPages(__version__)
         self.routes = self._make_routes(docs)
         docs.describe(self.routes)
-        self._pipeline = self._make_pipeline()
+        self.answer = self._make_pipeline().answer
         self._addresses = ClientAddresses([str(network) for network in settings.behind_proxy])
         self.fast_lane = settings.fast_lane
         self.header_seconds = float(settings.header_timeout_seconds)
@@ -160,10 +161,6 @@ class Application:
     async def close(self) -> None:
         """Close everything in reverse order; what waits to be written is written."""
         await self._opened.aclose()
-
-    async def answer(self, request: Request) -> Response:
-        """Answer one request, in either lane."""
-        return await self._pipeline.answer(request)
 
     def make_request(
         self,
@@ -212,6 +209,7 @@ class Application:
                 session_tokens=foundation.session_tokens,
                 api_keys=foundation.api_key_prover,
                 tenants=TenantChooser(self.database),
+                remembered=foundation.proofs,
             ),
             limiter=foundation.limiter,
             origins=self.origins,
@@ -325,6 +323,7 @@ async def _lay_foundation(
             absolute_ttl_seconds=settings.session_absolute_seconds,
         ),
         api_key_prover=ApiKeyProver(stores.database, proofs, stores.generations),
+        proofs=proofs,
         limiter=_make_limiter(settings, stores),
         sender=sender,
         outbound=outbound,

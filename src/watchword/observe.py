@@ -25,19 +25,20 @@ _LINES_MAX: Final = 100_000
 _FLUSH_SECONDS: Final = 0.05
 
 
-class RequestLine(msgspec.Struct, frozen=True):
-    """What the log tells of one request."""
+class RequestLine(msgspec.Struct, frozen=True, rename="camel", tag_field="event", tag="request"):
+    """What the log tells of one request; ``at`` is ISO 8601."""
 
-    at_ms: int
+    at: str
     request_id: str
     method: str
     route: str
     status: int
     microseconds: int
-    tenant_id: str
-    caller_kind: str
-    credential_id: str
+    tenant: str
+    caller: str
+    credential: str
     reason: str
+    level: str = "info"
 
 
 class Log:
@@ -51,8 +52,15 @@ class Log:
         self._dropped = 0
         self._encoder = msgspec.json.Encoder()
         self._closing = threading.Event()
+        self._timestamp = (-1, "")
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
+
+    def timestamp(self, now_ms: int) -> str:
+        """Write a time for a line; many requests share a millisecond, so the last one written is kept."""
+        if self._timestamp[0] != now_ms:
+            self._timestamp = (now_ms, iso_timestamp(now_ms))
+        return self._timestamp[1]
 
     def request(self, line: RequestLine) -> None:
         """Log a request; refusals and successes alike."""
@@ -100,28 +108,11 @@ class Log:
             self._dropped += len(lines)
 
     def _render(self, line: RequestLine | dict[str, object]) -> bytes:
-        fields = _request_fields(line) if isinstance(line, RequestLine) else line
         if self._format == "json":
-            return self._encoder.encode(fields) + b"\n"
+            return self._encoder.encode(line) + b"\n"
+        fields = msgspec.to_builtins(line) if isinstance(line, RequestLine) else line
         rest = " ".join(f"{name}={_plain(value)}" for name, value in fields.items() if name not in {"at", "level"})
         return f"{fields['at']} {fields['level']:<7} {rest}\n".encode()
-
-
-def _request_fields(line: RequestLine) -> dict[str, object]:
-    return {
-        "at": iso_timestamp(line.at_ms),
-        "level": "info",
-        "event": "request",
-        "requestId": line.request_id,
-        "method": line.method,
-        "route": line.route,
-        "status": line.status,
-        "microseconds": line.microseconds,
-        "tenant": line.tenant_id,
-        "caller": line.caller_kind,
-        "credential": line.credential_id,
-        "reason": line.reason,
-    }
 
 
 def _plain(value: object) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.callers.call import Call
-from watchword.callers.caller import Caller, CallerKind
+from watchword.callers.caller import CallerKind
 from watchword.callers.csrf import own_origin, require_same_site
 from watchword.callers.identify import Identifier, Identity
 from watchword.callers.origins import OriginList
@@ -29,7 +29,7 @@ from watchword.errors import (
     UnsupportedMediaTypeError,
     WatchwordError,
 )
-from watchword.limits.limiter import Limited, Limiter, verdict_lines
+from watchword.limits.limiter import Limiter, verdict_lines
 from watchword.observe import Log, RequestLine
 from watchword.wire.client_address import address_bucket
 from watchword.wire.cors import VARY, allowed_lines, preflight_response
@@ -95,7 +95,7 @@ class Pipeline:
             response = await self._serve(request, now_ms, progress)
         except WatchwordError as error:
             response = self._refuse(request, error, now_ms, progress)
-        except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the caller gets a 500 and the log the trace
+        except Exception as error:  # noqa: BLE001 - the last resort: the caller gets a 500 and the log the trace
             response = self._fail(request, error, now_ms, progress)
         self._finish(request, response, progress)
         self._write_log_line(request, response, progress, now_ms, began_ns)
@@ -113,46 +113,22 @@ class Pipeline:
             await self._limiter.require_attempt(route.limit, bucket, now_ms)
         identity = progress.identity = await self._identifier.identify(request, now_ms)
         if identity is not None:
-            await self._count_caller(identity.caller, now_ms, progress)
+            await self._count_caller(identity, now_ms, progress)
             if identity.caller.from_cookie:
                 require_same_site(request, identity.allowed_origins + self._origins.of_installation)
         _require_caller(route, identity)
-        call = await self._read(request, match, identity, now_ms)
-        return await route.handler(call)
-
-    async def _count_caller(self, caller: Caller, now_ms: int, progress: _Progress) -> None:
-        self._audit.note_use(caller.credential_id, now_ms)
-        verdict = await self._limiter.require_caller(
-            Limited(
-                caller.tenant_id or caller.subject,
-                caller.plan,
-                caller.credential_id,
-                caller.rate_limit_per_minute,
-                caller.plan_per_minute,
-                caller.plan_per_hour,
-            ),
-            now_ms,
-        )
-        if verdict is not None:
-            progress.limit_lines = verdict_lines(verdict)
-
-    async def _read(self, request: Request, match: Match, identity: Identity | None, now_ms: int) -> Call:
-        route = match.route
-        call = Call(
-            request,
-            caller=None if identity is None else identity.caller,
-            session=None if identity is None else identity.session,
-            now_ms=now_ms,
-            parameters=match.parameters,
-        )
+        call = _make_call(request, match, identity, now_ms)
         if route.query is not None:
             call.query = parse_query(request.query, route.query)
         if route.body is not None:
-            body = await request.body()
-            if body or not route.body_is_optional:
-                _require_json(request)
-                call.body = decode_struct(body, route.body)
-        return call
+            call.body = await _read_body(request, route)
+        return await route.handler(call)
+
+    async def _count_caller(self, identity: Identity, now_ms: int, progress: _Progress) -> None:
+        self._audit.note_use(identity.caller.credential_id, now_ms)
+        verdict = await self._limiter.require_caller(identity.limited, now_ms)
+        if verdict is not None:
+            progress.limit_lines = verdict_lines(verdict)
 
     def _preflight(self, request: Request) -> Response:
         methods = self._routes.methods(request.path)
@@ -179,17 +155,18 @@ class Pipeline:
         return problem_response(InternalError(), "document" if progress.route is None else progress.route.style)
 
     def _finish(self, request: Request, response: Response, progress: _Progress) -> None:
-        lines = response.lines + _SECURITY_LINES + progress.limit_lines
-        if b"content-security-policy" not in response.lines:
-            lines += _API_POLICY
-        if b"vary: " not in response.lines:
-            lines += VARY
+        own = response.lines
+        parts = [own, _SECURITY_LINES, progress.limit_lines, b"x-request-id: ", request.id.encode(), b"\r\n"]
+        if b"content-security-policy" not in own:
+            parts.append(_API_POLICY)
+        if b"vary: " not in own:
+            parts.append(VARY)
         if request.scheme == "https":
-            lines += _HSTS
+            parts.append(_HSTS)
         origin = request.headers.get(b"origin")
-        if origin is not None and b"access-control-" not in response.lines:
-            lines += self._cors_lines(request, origin.decode("latin-1"), progress.identity)
-        response.lines = lines + b"x-request-id: " + request.id.encode() + b"\r\n"
+        if origin is not None and b"access-control-" not in own:
+            parts.append(self._cors_lines(request, origin.decode("latin-1"), progress.identity))
+        response.lines = b"".join(parts)
 
     def _cors_lines(self, request: Request, origin: str, identity: Identity | None) -> bytes:
         if identity is None:
@@ -207,7 +184,7 @@ class Pipeline:
         caller = None if progress.identity is None else progress.identity.caller
         self._log.request(
             RequestLine(
-                now_ms,
+                self._log.timestamp(now_ms),
                 request.id,
                 request.method,
                 _UNMATCHED if progress.route is None else progress.route.path,
@@ -219,6 +196,28 @@ class Pipeline:
                 progress.reason,
             )
         )
+
+
+def _make_call(request: Request, match: Match, identity: Identity | None, now_ms: int) -> Call:
+    if identity is None:
+        return Call(request, caller=None, now_ms=now_ms, parameters=match.parameters)
+    return Call(
+        request,
+        caller=identity.caller,
+        session=identity.session,
+        token=identity.token,
+        now_ms=now_ms,
+        parameters=match.parameters,
+    )
+
+
+async def _read_body(request: Request, route: Route) -> object:
+    body = await request.body()
+    if not body and route.body_is_optional:
+        return None
+    _require_json(request)
+    decoded: object = decode_struct(body, route.body)
+    return decoded
 
 
 def _require_caller(route: Route, identity: Identity | None) -> None:

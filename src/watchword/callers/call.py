@@ -14,11 +14,11 @@ class Call:
     """One request on its way to a handler.
 
     Shapes: ``caller`` is None where the route lets anyone in and no proof came; ``session`` is what a user's
-    token proved; ``now_ms`` is the one time of this
+    session token proved and ``token`` the token itself; ``now_ms`` is the one time of this
     request; ``parameters`` are the path's; ``body`` and ``query`` are the route's structs, decoded and checked.
     """
 
-    __slots__ = ("body", "caller", "now_ms", "parameters", "query", "request", "session")
+    __slots__ = ("body", "caller", "now_ms", "parameters", "query", "request", "session", "token")
 
     def __init__(
         self,
@@ -26,6 +26,7 @@ class Call:
         *,
         caller: Caller | None,
         session: SessionProof | None = None,
+        token: str | None = None,
         now_ms: int,
         parameters: dict[str, str],
         body: Any = None,  # noqa: ANN401 - only the route knows its own struct
@@ -34,6 +35,7 @@ class Call:
         self.request = request
         self.caller = caller
         self.session = session
+        self.token = token
         self.now_ms = now_ms
         self.parameters = parameters
         self.body = body

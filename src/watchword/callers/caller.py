@@ -32,8 +32,7 @@ class Caller(msgspec.Struct, frozen=True):
 
     Shapes: ``tenant_id`` is empty for a user who belongs to no tenant; ``subject`` is the user's or the key's id;
     ``role`` is None for keys; ``scopes`` is None when nothing narrows the caller; ``credential_id`` is the session's
-    or the key's id; ``from_cookie`` says that a browser may have sent the credential unasked; ``plan_per_minute`` and
-    ``plan_per_hour`` are the tenant's own numbers in place of its plan's.
+    or the key's id; ``from_cookie`` says that a browser may have sent the credential unasked.
     """
 
     kind: CallerKind
@@ -43,8 +42,4 @@ class Caller(msgspec.Struct, frozen=True):
     role: Role | None
     scopes: tuple[str, ...] | None
     credential_id: str
-    plan: str = "free"
-    rate_limit_per_minute: int | None = None
     from_cookie: bool = False
-    plan_per_minute: int | None = None
-    plan_per_hour: int | None = None

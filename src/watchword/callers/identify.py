@@ -6,6 +6,7 @@ cookie; two different proofs are refused; a publishable key beside a proof only 
 
 from __future__ import annotations
 
+from hashlib import sha256
 from ipaddress import ip_address
 from typing import Final
 
@@ -15,6 +16,7 @@ from watchword.callers.caller import Caller, CallerKind
 from watchword.callers.tenant import TenantChooser
 from watchword.credentials.api_key import ApiKeyProver, KeyProof, has_key_shape
 from watchword.credentials.session_token import SessionProof, SessionTokens, has_session_token_shape
+from watchword.credentials.verified import VerifiedCache
 from watchword.errors import (
     NetworkNotAllowedError,
     NotAuthenticatedError,
@@ -22,12 +24,19 @@ from watchword.errors import (
     SecretKeyInBrowserError,
     TwoCredentialsError,
 )
+from watchword.limits.limiter import Limited
 from watchword.wire.cookies import read_session_cookie
 from watchword.wire.request import Request
 
 _KEY_HEADERS: Final = (b"x-api-key", b"apikey")
 _PUBLISHABLE_HEADERS: Final = (b"x-client-key", b"x-publishable-key")
 _SCHEMES: Final = frozenset({"bearer", "jwt"})
+
+_ALONE: Final = frozenset({b"authorization", *_KEY_HEADERS, *_PUBLISHABLE_HEADERS})
+_DECIDING: Final = _ALONE | {b"cookie", b"x-tenant-id", b"origin", b"sec-fetch-site"}
+"""Every header that has a part in who is calling; a header that joins them must join here (a test holds it so)."""
+
+_NEVER_MS: Final = 2**63 - 1
 
 
 class Presented(msgspec.Struct):
@@ -40,23 +49,68 @@ class Presented(msgspec.Struct):
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """A proved caller and the web origins that may read its answers; ``session`` only for users."""
+    """A proved caller and the web origins that may read its answers.
+
+    Shapes: ``limited`` is what limits count the caller by; ``session`` and ``token`` stand for users only, ``key`` for
+    keys only.
+    """
 
     caller: Caller
     allowed_origins: tuple[str, ...]
+    limited: Limited
     session: SessionProof | None = None
+    token: str | None = None
+    key: KeyProof | None = None
+
+
+class _Remembered(msgspec.Struct, frozen=True):
+    """An identity that one header alone gave, and when it is good, in Unix milliseconds."""
+
+    identity: Identity
+    from_ms: int
+    until_ms: int
 
 
 class Identifier:
-    """Proves callers; holds the resolvers."""
+    """Proves callers; holds the resolvers, and remembers whom a single header named."""
 
-    def __init__(self, *, session_tokens: SessionTokens, api_keys: ApiKeyProver, tenants: TenantChooser) -> None:
+    def __init__(
+        self,
+        *,
+        session_tokens: SessionTokens,
+        api_keys: ApiKeyProver,
+        tenants: TenantChooser,
+        remembered: VerifiedCache,
+    ) -> None:
         self._session_tokens = session_tokens
         self._api_keys = api_keys
         self._tenants = tenants
+        self._remembered = remembered
 
     async def identify(self, request: Request, now_ms: int) -> Identity | None:
         """Return who is calling, or None when the request carries no credential at all.
+
+        Raises:
+            NotAuthenticatedError, ExpiredSessionTokenError, TwoCredentialsError, ForbiddenError: as ``_prove``.
+        """
+        headers = request.headers
+        deciding = [name for name in headers if name in _DECIDING]
+        if len(deciding) != 1 or deciding[0] not in _ALONE:
+            return await self._prove(request, now_ms) if deciding else None
+        # One header and nothing beside it that could change the outcome: what it gave before, it gives again.
+        name = deciding[0]
+        digest = sha256(b"%b: %b" % (name, headers[name])).digest()
+        remembered = self._remembered.find(digest, _Remembered)
+        if remembered is not None and remembered.from_ms <= now_ms < remembered.until_ms:
+            return remembered.identity
+        mark = self._remembered.mark()
+        identity = await self._prove(request, now_ms)
+        if identity is not None:
+            self._remember(digest, identity, mark)
+        return identity
+
+    async def _prove(self, request: Request, now_ms: int) -> Identity | None:
+        """Tell the credentials apart and prove them.
 
         Raises:
             NotAuthenticatedError: a credential is there and does not prove itself.
@@ -72,8 +126,23 @@ class Identifier:
         if presented.publishable_key is not None:
             key = await self._prove_publishable(request, presented.publishable_key, now_ms)
             self._tenants.require_same_tenant(request, key)
-            return Identity(_key_caller(key), key.allowed_origins or key.tenant_origins)
+            return _key_identity(key, key.allowed_origins or key.tenant_origins)
         return None
+
+    def _remember(self, digest: bytes, identity: Identity, mark: int) -> None:
+        session, caller = identity.session, identity.caller
+        subjects: tuple[str, ...]
+        if session is not None:
+            subjects = (f"session:{session.session_id}", f"user:{session.user_id}")
+            subjects += tuple(f"tenant:{membership.tenant_id}" for membership in session.memberships)
+            kept = _Remembered(identity, session.good_from_ms, session.good_until_ms)
+        elif identity.key is not None and not identity.key.allowed_networks and not identity.key.allowed_origins:
+            subjects = (f"key:{caller.credential_id}", f"tenant:{caller.tenant_id}")
+            kept = _Remembered(identity, 0, identity.key.expires_at_ms or _NEVER_MS)
+        else:
+            # Where the request comes from decides too: each one is looked at.
+            return
+        self._remembered.remember(digest, kept, subjects, mark=mark)
 
     async def _by_secret_key(self, request: Request, presented: Presented, now_ms: int) -> Identity:
         key = await self._api_keys.prove(presented.secret_key or "", now_ms)
@@ -83,7 +152,7 @@ class Identifier:
         if presented.publishable_key is not None:
             beside = await self._prove_publishable(request, presented.publishable_key, now_ms)
             self._tenants.require_agreement(key, beside)
-        return Identity(_key_caller(key), key.tenant_origins)
+        return _key_identity(key, key.tenant_origins)
 
     async def _by_session(self, request: Request, presented: Presented, now_ms: int) -> Identity:
         session = await self._session_tokens.prove(presented.session_token or "", now_ms)
@@ -99,13 +168,17 @@ class Identifier:
             chosen.role,
             None,
             session.session_id,
-            chosen.plan,
-            None,
             presented.from_cookie,
+        )
+        limited = Limited(
+            chosen.tenant_id or session.user_id,
+            chosen.plan,
+            session.session_id,
+            None,
             chosen.requests_per_minute,
             chosen.requests_per_hour,
         )
-        return Identity(caller, chosen.allowed_origins, session)
+        return Identity(caller, chosen.allowed_origins, limited, session, presented.session_token)
 
     async def _prove_publishable(self, request: Request, text: str, now_ms: int) -> KeyProof:
         key = await self._api_keys.prove(text, now_ms)
@@ -196,18 +269,14 @@ def _require_network(request: Request, key: KeyProof) -> None:
         raise NetworkNotAllowedError
 
 
-def _key_caller(key: KeyProof) -> Caller:
-    return Caller(
-        CallerKind(key.kind),
+def _key_identity(key: KeyProof, allowed_origins: tuple[str, ...]) -> Identity:
+    caller = Caller(CallerKind(key.kind), key.tenant_id, key.mode, key.key_id, None, key.scopes, key.key_id)
+    limited = Limited(
         key.tenant_id,
-        key.mode,
-        key.key_id,
-        None,
-        key.scopes,
-        key.key_id,
         key.plan,
+        key.key_id,
         key.rate_limit_per_minute,
-        False,  # noqa: FBT003 - a key never comes in a cookie
         key.requests_per_minute,
         key.requests_per_hour,
     )
+    return Identity(caller, allowed_origins, limited, key=key)

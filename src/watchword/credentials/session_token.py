@@ -79,7 +79,8 @@ class IssuedToken(msgspec.Struct, frozen=True):
 class SessionProof(msgspec.Struct, frozen=True):
     """What a good session token proves, as the database has it now.
 
-    Shapes: ``memberships`` are of living tenants, oldest first; the two times are the token's, in Unix seconds.
+    Shapes: ``memberships`` are of living tenants, oldest first; ``issued_at_s`` and ``expires_at_s`` are the token's, in
+    Unix seconds; the proof itself is good from ``good_from_ms`` until before ``good_until_ms``, in milliseconds.
     """
 
     session_id: str
@@ -90,6 +91,8 @@ class SessionProof(msgspec.Struct, frozen=True):
     memberships: tuple[Membership, ...]
     issued_at_s: int
     expires_at_s: int
+    good_from_ms: int
+    good_until_ms: int
 
 
 class SessionClaims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,12 +110,10 @@ class SessionClaims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Remembered(msgspec.Struct, frozen=True):
-    """A proof and the times that bound it; a token may be retired before it expires."""
+    """A proof and when its token is retired, which may be before it expires."""
 
     proof: SessionProof
-    issued_after_ms: int
     retires_at_ms: int
-    expires_at_ms: int
 
 
 _encode_json: Final = msgspec.json.Encoder().encode
@@ -158,14 +159,15 @@ class SessionTokens:
         remembered = self._cache.find(digest, _Remembered)
         if remembered is None:
             remembered = await self._look_up(encoded, digest, now_ms)
+        proof = remembered.proof
         if now_ms >= remembered.retires_at_ms:
             raise NotAuthenticatedError(reason="the session has ended or the token was replaced")
-        if now_ms < remembered.issued_after_ms:
+        if now_ms < proof.good_from_ms:
             raise NotAuthenticatedError(reason="the token was issued in the future")
         # On or after the expiration time is too late (RFC 7519 §4.1.4).
-        if now_ms >= remembered.expires_at_ms:
+        if now_ms >= proof.good_until_ms:
             raise ExpiredSessionTokenError
-        return remembered.proof
+        return proof
 
     async def begin(self, tx: Transaction, user_id: str, *, now_ms: int, address: str, user_agent: str) -> IssuedToken:
         """Start a session for a user and return its first token.
@@ -248,8 +250,9 @@ class SessionTokens:
         claims = self._require_claims(encoded, now_ms)
         mark = self._generations.read_any()
         state = _require_named(await find_session(self._database, _hash_sid(claims.sid)), claims)
+        retires_at_ms = min(_retires_at_ms(state, claims), self._key_ends_at_ms(encoded))
         remembered = _Remembered(
-            proof=SessionProof(
+            SessionProof(
                 session_id=state.session_id,
                 user_id=state.user_id,
                 email=state.email,
@@ -258,14 +261,14 @@ class SessionTokens:
                 memberships=state.memberships,
                 issued_at_s=claims.iat,
                 expires_at_s=claims.exp,
+                good_from_ms=(claims.iat - FUTURE_SECONDS_MAX) * 1000,
+                good_until_ms=min(claims.exp * 1000, retires_at_ms),
             ),
-            issued_after_ms=(claims.iat - FUTURE_SECONDS_MAX) * 1000,
-            retires_at_ms=min(_retires_at_ms(state, claims), self._key_ends_at_ms(encoded)),
-            expires_at_ms=claims.exp * 1000,
+            retires_at_ms,
         )
         subjects = (f"session:{state.session_id}", f"user:{state.user_id}")
         tenants = tuple(f"tenant:{tenant_id}" for tenant_id in state.tenant_ids)
-        if now_ms < remembered.retires_at_ms:
+        if now_ms < retires_at_ms:
             self._cache.remember(digest, remembered, subjects + tenants, mark=mark)
         return remembered
 

@@ -47,10 +47,14 @@ class VerifiedCache:
         proof = entry[0]
         return proof if isinstance(proof, kind) else None
 
+    def mark(self) -> int:
+        """Return what ``remember`` wants to know of the moment before the facts were read."""
+        return self._generations.read_any()
+
     def remember(self, digest: bytes, proof: object, subjects: tuple[str, ...], *, mark: int) -> None:
         """Remember a proof until one of its subjects is withdrawn.
 
-        ``mark`` is ``Generations.read_any`` taken before the facts were read. Nothing is remembered when anything was
+        ``mark`` was taken before the facts were read. Nothing is remembered when anything was
         withdrawn since: the facts may be from before it.
         """
         generations = self._generations

@@ -8,7 +8,6 @@ from msgspec import UNSET
 from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.callers.call import Call
-from watchword.callers.identify import read_session_token
 from watchword.credentials.password import Passwords, require_acceptable_password
 from watchword.credentials.session_token import SessionProof, SessionTokens
 from watchword.db.database import Database, Transaction
@@ -73,7 +72,7 @@ class Account:
         answer = MeAnswer(
             user=answer_for_session(session, call.tenant_id),
             exp=session.expires_at_s,
-            token=UNSET if call.known.from_cookie else read_session_token(call.request) or UNSET,
+            token=UNSET if call.known.from_cookie else call.token or UNSET,
         )
         return json_response(200, answer)
 
