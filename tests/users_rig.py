@@ -100,6 +100,7 @@ class House:
             session_tokens=self.tokens,
             api_keys=ApiKeyProver(database, self.cache, generations),
             tenants=TenantChooser(database),
+            remembered=self.cache,
         )
         self.users = Users(
             database=database, passwords=passwords, tokens=self.tokens, attempts=self.attempts, audit=self.audit
@@ -165,6 +166,7 @@ class House:
             request,
             caller=None if identity is None else identity.caller,
             session=None if identity is None else identity.session,
+            token=None if identity is None else identity.token,
             now_ms=now_ms,
             parameters=match.parameters,
         )
