@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from watchword.errors import WatchwordError
 from watchword.wire.response import Response, header_line, json_response
 from watchword.wire.routes import ErrorStyle
@@ -9,6 +11,26 @@ from watchword.wire.routes import ErrorStyle
 
 def problem_response(error: WatchwordError, style: ErrorStyle = "document") -> Response:
     """Answer with an error; its private cause stays out."""
+    if error.extensions or error.message != error.sentence:
+        return _render(error, style)
+    # A refusal must not cost more than what it refuses: those without anything of their own are rendered once.
+    rendered = _render_plain(type(error), error.headers, style)  # type: ignore[arg-type] # a class is hashable, whatever its instances are
+    return Response(rendered.status, rendered.body, rendered.lines)
+
+
+def raw_problem(error: WatchwordError) -> bytes:
+    """Return the body of an error in the document's shape, for places that answer before a request exists."""
+    return problem_response(error).body
+
+
+@lru_cache(maxsize=256)
+def _render_plain(kind: type[WatchwordError], headers: tuple[tuple[str, str], ...], style: ErrorStyle) -> Response:
+    error = WatchwordError.__new__(kind)
+    WatchwordError.__init__(error, headers=headers)
+    return _render(error, style)
+
+
+def _render(error: WatchwordError, style: ErrorStyle) -> Response:
     lines = b"".join(header_line(name, value) for name, value in error.headers)
     if style == "oauth":
         body: object = {"error": error.code.lower(), "error_description": error.message}
@@ -16,8 +38,3 @@ def problem_response(error: WatchwordError, style: ErrorStyle = "document") -> R
         extensions = {"code": error.code, **error.extensions}
         body = {"errors": [{"message": error.message, "name": error.name, "extensions": extensions}]}
     return json_response(error.status, body, lines=lines)
-
-
-def raw_problem(error: WatchwordError) -> bytes:
-    """Return the body of an error in the document's shape, for places that answer before a request exists."""
-    return problem_response(error).body
