@@ -37,7 +37,8 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True):
     Shapes: ``name`` is the path segment, ``singular`` the word in messages, ``id_kind`` a kind of ``ids.PREFIXES``;
     ``schema`` is the JSON Schema 2020-12 of what a caller sends (an object with ``additionalProperties`` false;
     ``default`` is filled in); ``indexed`` and ``unique`` are fields that the migrations give an index named
-    ``documents_<name>_<field>``; ``counted_field`` is a field with an ``enum``, whose totals are kept per value;
+    ``documents_<name>_<field>``; ``counted_field`` is a field with an ``enum``, whose totals are kept per value and
+    which has an index in every collection, as have ``createdAt`` and ``updatedAt``;
     ``public_value`` is the value of the counted field to which publishable keys are held, None for no such hold.
     """
 
@@ -145,7 +146,7 @@ PRODUCTS: Final = Collection(
         },
     },
     access=AccessRules(read="public", create="editor", update="editor", delete="editor"),
-    indexed=("name", "price", "status"),
+    indexed=("name", "price"),
     unique=("sku",),
     counted_field="status",
     public_value="published",

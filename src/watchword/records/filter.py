@@ -152,8 +152,10 @@ def _read_values(field: Field, operator: Operator, branch: _Branch, path: tuple[
         return (_read_truth(texts[0], path),)
     if field.kind == "other":
         raise _fault(path, "can only be asked for exists: the field holds a list or an object")
-    if operator in _TEXT_OPERATORS and field.kind != "text":
-        raise _fault(path, "is for fields that hold text")
+    if operator in _TEXT_OPERATORS:
+        if field.kind != "text":
+            raise _fault(path, "is for fields that hold text")
+        return tuple(texts)
     return tuple(read_value(field, text, path) for text in texts)
 
 

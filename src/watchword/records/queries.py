@@ -17,8 +17,9 @@ from watchword.callers.caller import Mode
 from watchword.db.database import Database, Row, Statement, Transaction, Value
 from watchword.records.conditions import Parameters, Sql, write_filter
 from watchword.records.definitions import CollectionType
+from watchword.records.filter import Operator
 from watchword.records.paging import Cursor, Order, Total, write_beyond, write_order
-from watchword.records.rules import ALL, View
+from watchword.records.rules import ALL, View, conjunction
 
 COUNTED_MAX: Final = 10_000
 """Documents that a filter's total is counted up to; beyond it the answer says that there are this many or more."""
@@ -51,6 +52,16 @@ class Span(msgspec.Struct, frozen=True):
     offset: int = 0
     after: Cursor | None = None
 
+
+_SEEKING: Final[tuple[Operator, ...]] = (
+    "equals",
+    "in",
+    "less_than",
+    "less_than_equal",
+    "greater_than",
+    "greater_than_equal",
+)
+"""Operators that an index can seek, the narrowest first."""
 
 _LOCKED: Final = " FOR UPDATE"
 _ADD_TO_COUNT: Final = Statement(
@@ -92,6 +103,13 @@ class DocumentQueries:
         self._shelf = shelf
         self._find = Statement(find)
         self._find_locked = Statement(find + _LOCKED, sqlite=find)
+        data = collection.data
+        self._indexes = {
+            "updatedAt": " INDEXED BY documents_updated",
+            **{name: f" INDEXED BY documents_{data.name}_{name}" for name in (*data.indexed, *data.unique)},
+        }
+        if data.counted_field is not None:
+            self._indexes[data.counted_field] = " INDEXED BY documents_counted"
         self._newest = {
             (held, first, behind): _newest_statement(shelf, held=held, newest_first=first, behind=behind)
             for held in (False, True)
@@ -116,8 +134,14 @@ class DocumentQueries:
         total = int(rows[0][2]) if rows and rows[0][2] is not None else None
         return _slice(rows, span.limit, [], total)
 
-    async def list_matching(self, tenant_id: str, mode: Mode, view: View, *, order: Order, span: Span) -> Slice:
-        """Read documents of a view in any order; it may look at many."""
+    async def list_matching(
+        self, tenant_id: str, mode: Mode, view: View, *, order: Order, span: Span, is_large: bool
+    ) -> Slice:
+        """Read documents of a view in any order; it may look at many.
+
+        ``is_large`` says that many match: then they are met soon on the way along the order, else the few are
+        gathered by the filter's index and sorted.
+        """
         parameters = Parameters(tenant_id, mode)
         conditions = [self._write_view(view, parameters)]
         if span.after is not None:
@@ -128,11 +152,13 @@ class DocumentQueries:
             "".join(f", {key.field.postgres}" for key in order.keys),
         )
         by = write_order(order)
+        index = self._sort_index(order) if is_large else self._filter_index(view)
+        part = f"LIMIT {limit} OFFSET {offset}"
         statement = Statement(
             f"SELECT id, document, 0{keys.postgres} FROM documents WHERE "
-            f"{' AND '.join(part.postgres for part in conditions)} ORDER BY {by.postgres} LIMIT {limit} OFFSET {offset}",
-            sqlite=f"SELECT id, document, 0{keys.sqlite} FROM documents WHERE "
-            f"{' AND '.join(part.sqlite for part in conditions)} ORDER BY {by.sqlite} LIMIT {limit} OFFSET {offset}",
+            f"{' AND '.join(one.postgres for one in conditions)} ORDER BY {by.postgres} {part}",
+            sqlite=f"SELECT id, document, 0{keys.sqlite} FROM documents{index} WHERE "
+            f"{' AND '.join(one.sqlite for one in conditions)} ORDER BY {by.sqlite} {part}",
         )
         rows = await self._database.scan_rows(statement, *parameters.values)
         return _slice(rows, span.limit, [key.field.kind for key in order.keys], None)
@@ -145,10 +171,10 @@ class DocumentQueries:
         parameters = Parameters(tenant_id, mode)
         condition = self._write_view(view, parameters)
         bound = parameters.add(COUNTED_MAX + 1)
-        text = "SELECT count(*) FROM (SELECT 1 FROM documents WHERE {condition} LIMIT {bound}) AS counted"
+        text = "SELECT count(*) FROM (SELECT 1 FROM documents{index} WHERE {condition} LIMIT {bound}) AS counted"
         statement = Statement(
-            text.format(condition=condition.postgres, bound=bound),
-            sqlite=text.format(condition=condition.sqlite, bound=bound),
+            text.format(index="", condition=condition.postgres, bound=bound),
+            sqlite=text.format(index=self._filter_index(view), condition=condition.sqlite, bound=bound),
         )
         rows = await self._database.scan_rows(statement, *parameters.values)
         counted = int(rows[0][0])
@@ -228,6 +254,17 @@ class DocumentQueries:
         # In one order everywhere: two transactions that wait for each other's counters would never end.
         for facet in sorted(changes):
             await tx.execute(_ADD_TO_COUNT, tenant_id, mode, self._name, facet, changes[facet])
+
+    def _filter_index(self, view: View) -> str:
+        """Name the index that a filter's best condition is answered by; SQLite has no statistics to choose with."""
+        conditions = [one for one in conjunction(view.where) if one.operator in _SEEKING]
+        for condition in sorted(conditions, key=lambda one: _SEEKING.index(one.operator)):
+            if index := self._indexes.get(condition.field.name):
+                return index
+        return ""
+
+    def _sort_index(self, order: Order) -> str:
+        return self._indexes.get(order.keys[0].field.name, "") if order.keys else ""
 
     def _write_view(self, view: View, parameters: Parameters) -> Sql:
         held = "" if view.facet == ALL else f" AND counted_value = {parameters.add(view.facet)}"

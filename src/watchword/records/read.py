@@ -83,23 +83,19 @@ class DocumentReader:
     async def _read_page(self, tenant_id: str, mode: Mode, view: View, query: ListQuery) -> _Page:
         if view.is_empty:
             return _Page(Slice([], None), Total(0))
-        offset = 0 if query.after is not None else (query.page - 1) * query.limit
-        span = Span(query.limit, offset, query.after)
+        span = Span(query.limit, 0 if query.after is not None else (query.page - 1) * query.limit, query.after)
         if view.where is None and not query.order.keys:
-            found = await self._queries.list_by_id(
-                tenant_id, mode, view.facet, newest_first=query.order.newest_first, span=span
-            )
+            first = query.order.newest_first
+            found = await self._queries.list_by_id(tenant_id, mode, view.facet, newest_first=first, span=span)
             if found.total is not None:
                 return _Page(found, Total(found.total))
-        else:
-            found = await self._queries.list_matching(tenant_id, mode, view, order=query.order, span=span)
-        return _Page(found, await self._read_total(tenant_id, mode, view, found, span))
-
-    async def _read_total(self, tenant_id: str, mode: Mode, view: View, found: Slice, span: Span) -> Total:
-        seen = span.offset + len(found.texts)
-        if view.where is not None and found.last is None and span.after is None and (found.texts or span.offset == 0):
-            # The last page: whoever reads it knows the total.
-            return Total(seen)
+            return _Page(found, await self._queries.read_total(tenant_id, mode, view))
         total = await self._queries.read_total(tenant_id, mode, view)
-        # A page behind the bound has shown that there are more.
-        return Total(max(total.documents, seen), is_bound=True) if total.is_bound and found.texts else total
+        is_large = total.is_bound or view.where is None
+        found = await self._queries.list_matching(
+            tenant_id, mode, view, order=query.order, span=span, is_large=is_large
+        )
+        if total.is_bound and found.texts:
+            # A page behind the bound has shown that there are more.
+            total = Total(max(total.documents, span.offset + len(found.texts)), is_bound=True)
+        return _Page(found, total)

@@ -85,6 +85,14 @@ def make_view(collection: Collection, where: Group, held: str) -> View:
     return View(wanted.pop() if wanted else ALL, Group("and", tuple(rest)) if rest else None)
 
 
+def conjunction(where: Filter | None) -> list[Condition]:
+    """Return the conditions of a filter that every document in it meets."""
+    if where is None:
+        return []
+    members = _flatten(where) if isinstance(where, Group) else [where]
+    return [member for member in members if isinstance(member, Condition)]
+
+
 def _flatten(where: Group) -> list[Filter]:
     members: list[Filter] = []
     for member in where.members:

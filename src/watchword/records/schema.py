@@ -88,7 +88,8 @@ def _describe(error: jsonschema_rs.ValidationError) -> dict[str, str]:
         case jsonschema_rs.ValidationErrorKind.AdditionalProperties():
             return {_join(path, _shown(str(name))): "is not a field of this collection" for name in kind.unexpected[:9]}
         case jsonschema_rs.ValidationErrorKind.Type():
-            return {path: f"must be {' or '.join(_TYPES[name] for name in kind.types)}"}
+            types = sorted(kind.types, key=lambda name: name == "null")
+            return {path: f"must be {' or '.join(_TYPES[name] for name in types)}"}
         case jsonschema_rs.ValidationErrorKind.Enum():
             return {path: f"must be one of {', '.join(str(option) for option in kind.options)}"}
         case jsonschema_rs.ValidationErrorKind.Pattern():
@@ -102,10 +103,10 @@ _LIMITS: Final = {
     "maximum": "must be {limit} or less",
     "exclusiveMinimum": "must be more than {limit}",
     "exclusiveMaximum": "must be less than {limit}",
-    "minLength": "must have {limit} characters or more",
-    "maxLength": "must have {limit} characters or fewer",
-    "minItems": "must have {limit} items or more",
-    "maxItems": "must have {limit} items or fewer",
+    "minLength": "must have {limit} or more characters",
+    "maxLength": "must have at most {limit} characters",
+    "minItems": "must have {limit} or more items",
+    "maxItems": "must have at most {limit} items",
 }
 
 
