@@ -7,6 +7,7 @@ import contextlib
 import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -22,6 +23,7 @@ from watchword.callers.tenant import TenantChooser
 from watchword.clock import Clock, SystemClock
 from watchword.config import Settings, open_master_secret
 from watchword.credentials.api_key import ApiKeyProver
+from watchword.credentials.expired import prune_codes, prune_sessions
 from watchword.credentials.key_ring import KeyRing
 from watchword.credentials.password import Passwords
 from watchword.credentials.session_token import SessionTokens
@@ -33,13 +35,14 @@ from watchword.db.migrate import migrate
 from watchword.db.postgres import PostgresDatabase
 from watchword.db.sqlite import SqliteDatabase
 from watchword.limits.limiter import Limiter
-from watchword.limits.shares import Shares
+from watchword.limits.shares import Shares, prune_windows
 from watchword.mail.outbound import Outbound
 from watchword.mail.sender import OutboxSender, Sender, SmtpSender
 from watchword.observe import Log
 from watchword.operations.docs import DocsPages
 from watchword.operations.health import Health
 from watchword.operations.routes import make_routes as make_operations_routes
+from watchword.operations.upkeep import Upkeep
 from watchword.pipeline import Pipeline
 from watchword.records.routes import make_routes as make_record_routes
 from watchword.tenants.invitations import Invitations
@@ -123,6 +126,16 @@ class Application:
             foundation.api_key_prover, has_request_left=foundation.limiter.has_key_request_left, audit=self.audit
         )
         self.origins = OriginList(self.database, self.generations, of_installation=settings.allowed_origins)
+        self.upkeep = Upkeep(
+            {
+                "sessions": partial(prune_sessions, self.database),
+                "codes": partial(prune_codes, self.database),
+                "attempts": self.attempts.prune,
+                "windows": partial(prune_windows, self.bookkeeping),
+            },
+            clock=clock,
+            log=self.log,
+        )
         self._foundation = foundation
         docs = DocsPages(__version__)
         self.routes = self._make_routes(docs)
@@ -153,6 +166,8 @@ class Application:
             application.origins.start()
             opened.push_async_callback(application.origins.close)
             foundation.audit.start()
+            application.upkeep.start()
+            opened.push_async_callback(application.upkeep.close)
             application._opened = opened.pop_all()
         return application
 

@@ -16,11 +16,12 @@ from watchword.audit.writer import AuditWriter
 from watchword.callers.call import Call
 from watchword.callers.caller import CallerKind
 from watchword.callers.csrf import own_origin, require_same_site
-from watchword.callers.identify import Identifier, Identity
+from watchword.callers.identify import Identifier, Identity, read_credentials
 from watchword.callers.origins import OriginList
 from watchword.callers.permissions import require_permission
 from watchword.clock import Clock
 from watchword.errors import (
+    ExpiredSessionTokenError,
     ForbiddenError,
     InternalError,
     NotAuthenticatedError,
@@ -111,7 +112,7 @@ class Pipeline:
         route = progress.route = match.route
         if route.limit is not None:
             await self._limiter.require_attempt(route.limit, bucket, now_ms)
-        identity = progress.identity = await self._identifier.identify(request, now_ms)
+        identity = progress.identity = await self._identify(request, route, now_ms)
         if identity is not None:
             await self._count_caller(identity, now_ms, progress)
             if identity.caller.from_cookie:
@@ -123,6 +124,15 @@ class Pipeline:
         if route.body is not None:
             call.body = await _read_body(request, route)
         return await route.handler(call)
+
+    async def _identify(self, request: Request, route: Route, now_ms: int) -> Identity | None:
+        try:
+            return await self._identifier.identify(request, now_ms)
+        except (NotAuthenticatedError, ExpiredSessionTokenError):
+            # Browsers attach a cookie unasked: a dead one must not keep anybody from signing in again.
+            if _is_open(route) and read_credentials(request).from_cookie:
+                return None
+            raise
 
     async def _count_caller(self, identity: Identity, now_ms: int, progress: _Progress) -> None:
         self._audit.note_use(identity.caller.credential_id, now_ms)
@@ -222,7 +232,7 @@ async def _read_body(request: Request, route: Route) -> object:
 
 def _require_caller(route: Route, identity: Identity | None) -> None:
     if identity is None:
-        if route.callers != "anyone" or route.permission is not None:
+        if not _is_open(route):
             raise NotAuthenticatedError
         return
     kind = identity.caller.kind
@@ -232,6 +242,10 @@ def _require_caller(route: Route, identity: Identity | None) -> None:
         raise ForbiddenError(cause="only a key may call this")
     if route.permission is not None:
         require_permission(identity.caller, route.permission, public=route.publishable)
+
+
+def _is_open(route: Route) -> bool:
+    return route.callers == "anyone" and route.permission is None
 
 
 def _require_json(request: Request) -> None:

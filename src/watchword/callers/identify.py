@@ -133,8 +133,7 @@ class Identifier:
         session, caller = identity.session, identity.caller
         subjects: tuple[str, ...]
         if session is not None:
-            subjects = (f"session:{session.session_id}", f"user:{session.user_id}")
-            subjects += tuple(f"tenant:{membership.tenant_id}" for membership in session.memberships)
+            subjects = session.subjects
             kept = _Remembered(identity, session.good_from_ms, session.good_until_ms)
         elif identity.key is not None and not identity.key.allowed_networks and not identity.key.allowed_origins:
             subjects = (f"key:{caller.credential_id}", f"tenant:{caller.tenant_id}")

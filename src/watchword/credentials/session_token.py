@@ -80,7 +80,8 @@ class SessionProof(msgspec.Struct, frozen=True):
     """What a good session token proves, as the database has it now.
 
     Shapes: ``memberships`` are of living tenants, oldest first; ``issued_at_s`` and ``expires_at_s`` are the token's, in
-    Unix seconds; the proof itself is good from ``good_from_ms`` until before ``good_until_ms``, in milliseconds.
+    Unix seconds; the proof itself is good from ``good_from_ms`` until before ``good_until_ms``, in milliseconds, unless
+    one of its ``subjects`` is withdrawn.
     """
 
     session_id: str
@@ -93,6 +94,7 @@ class SessionProof(msgspec.Struct, frozen=True):
     expires_at_s: int
     good_from_ms: int
     good_until_ms: int
+    subjects: tuple[str, ...]
 
 
 class SessionClaims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -251,6 +253,8 @@ class SessionTokens:
         mark = self._generations.read_any()
         state = _require_named(await find_session(self._database, _hash_sid(claims.sid)), claims)
         retires_at_ms = min(_retires_at_ms(state, claims), self._key_ends_at_ms(encoded))
+        tenants = tuple(f"tenant:{tenant_id}" for tenant_id in state.tenant_ids)
+        subjects = (f"session:{state.session_id}", f"user:{state.user_id}", *tenants)
         remembered = _Remembered(
             SessionProof(
                 session_id=state.session_id,
@@ -263,13 +267,12 @@ class SessionTokens:
                 expires_at_s=claims.exp,
                 good_from_ms=(claims.iat - FUTURE_SECONDS_MAX) * 1000,
                 good_until_ms=min(claims.exp * 1000, retires_at_ms),
+                subjects=subjects,
             ),
             retires_at_ms,
         )
-        subjects = (f"session:{state.session_id}", f"user:{state.user_id}")
-        tenants = tuple(f"tenant:{tenant_id}" for tenant_id in state.tenant_ids)
         if now_ms < retires_at_ms:
-            self._cache.remember(digest, remembered, subjects + tenants, mark=mark)
+            self._cache.remember(digest, remembered, subjects, mark=mark)
         return remembered
 
     def _require_claims(self, encoded: bytes, now_ms: int) -> SessionClaims:

@@ -10,7 +10,7 @@ from typing import Final
 
 from watchword.db.database import Database, Statement
 from watchword.errors import UnavailableError
-from watchword.limits.policies import Policy
+from watchword.limits.policies import HOUR, Policy
 
 _LEASED_ONE_BY_ONE: Final = 100
 """Limits up to this many are exact to the last request; larger ones may refuse a few early, never late."""
@@ -25,6 +25,11 @@ _LEASE: Final = Statement(
     "INSERT INTO limit_windows (name, window_start, taken) VALUES ($1, $2, $3)"
     " ON CONFLICT (name, window_start) DO UPDATE SET taken = limit_windows.taken + excluded.taken RETURNING taken"
 )
+
+_DELETE_WINDOWS: Final = Statement("DELETE FROM limit_windows WHERE window_start < $1")
+
+_KEPT_SECONDS: Final = 2 * HOUR
+"""The longest window and once more, so that a node whose clock is behind finds its own."""
 
 
 class _Share:
@@ -92,3 +97,9 @@ def _share_size(share: _Share, limit: int) -> int:
     if share.granted == 0:
         return max(1, limit // _FIRST_SHARE)
     return max(1, share.left_in_store // _NEXT_SHARE)
+
+
+async def prune_windows(store: Database, now_ms: int) -> int:
+    """Delete the counters of windows that are over and return how many."""
+    before_s = now_ms // 1000 - _KEPT_SECONDS
+    return await store.transaction(lambda tx: tx.execute(_DELETE_WINDOWS, before_s))
