@@ -67,6 +67,11 @@ class PostgresServer:
         """Start a stopped server again, at the same address."""
         self._server.ensure_postgres_running()
 
+    @property
+    def socket_path(self) -> str:
+        """The path of the socket that the server listens on."""
+        return str(self._server.get_postmaster_info().socket_path)
+
     def close(self) -> None:
         """Stop the server and remove its directory."""
         self._server.cleanup()

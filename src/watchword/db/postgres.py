@@ -262,7 +262,12 @@ async def _open_connection(url: str, search_path: str, statement_ms: int) -> asy
             max_cached_statement_lifetime=0,
             server_settings={"application_name": "watchword"},
         )
-        await connection.fetchrow(_SETTINGS, search_path, str(statement_ms), str(_LOCK_MS), timeout=_CONNECT_SECONDS)
+        try:
+            settings = (search_path, str(statement_ms), str(_LOCK_MS))
+            await connection.fetchrow(_SETTINGS, *settings, timeout=_CONNECT_SECONDS)
+        except BaseException:
+            connection.terminate()
+            raise
     except ValueError as error:
         # Its sentence may quote the URL, password included.
         raise UnavailableError(cause="the database URL cannot be understood") from error

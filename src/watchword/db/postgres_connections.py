@@ -93,14 +93,15 @@ class Connections:
         """Take a lent connection back; a lost one is being opened anew already."""
         if not connection.is_closed():
             self._lend_or_keep(connection)
-        if len(self._idle) == len(self._open):
-            self._all_home.set()
+        self._see_who_is_home()
 
     async def close(self) -> None:
         """Wait for what is in flight, then end all connections; who comes later is refused."""
         self._closed = True
-        for task in self._reopening:
+        reopening = tuple(self._reopening)
+        for task in reopening:
             task.cancel()
+        await asyncio.gather(*reopening, return_exceptions=True)
         if len(self._idle) < len(self._open):
             self._all_home.clear()
             with suppress(TimeoutError):
@@ -126,6 +127,10 @@ class Connections:
         connection.add_termination_listener(self._miss)
         self._lend_or_keep(connection)
 
+    def _see_who_is_home(self) -> None:
+        if len(self._idle) == len(self._open):
+            self._all_home.set()
+
     def _lend_or_keep(self, connection: asyncpg.Connection) -> None:
         while self._waiting:
             turn = self._waiting.popleft()
@@ -146,6 +151,7 @@ class Connections:
                     task = asyncio.get_running_loop().create_task(self._reopen())
                     self._reopening.add(task)
                     task.add_done_callback(self._reopening.discard)
+        self._see_who_is_home()
 
     async def _reopen(self) -> None:
         pause = _REOPEN_FIRST_SECONDS

@@ -1,0 +1,434 @@
+"""What PostgreSQL promises beyond the contract: servers that stop, stand still and come back, and news of other nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from eventually import eventually
+from postgres_server import PostgresServer
+from watchword.db.database import Statement, Transaction
+from watchword.db.generations import Generations
+from watchword.db.postgres import PostgresDatabase
+from watchword.db.postgres_connections import Connections
+from watchword.db.postgres_listener import Listener
+from watchword.errors import UnavailableError
+
+MAKE = Statement("CREATE TABLE notes (id text PRIMARY KEY, amount bigint NOT NULL DEFAULT 0)")
+ADD = Statement("INSERT INTO notes (id) VALUES ($1)")
+COUNT = Statement("SELECT count(*) FROM notes")
+CHANGE = Statement("UPDATE notes SET amount = amount + 1 WHERE id = $1")
+END_MYSELF = Statement("SELECT pg_terminate_backend(pg_backend_pid())")
+END_OTHERS = Statement(
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[PostgresServer]:
+    """A server that a test may stop."""
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def notes(postgres_database: PostgresDatabase) -> PostgresDatabase:
+    await make_notes(postgres_database)
+    return postgres_database
+
+
+@pytest.fixture
+async def frail(own_server: PostgresServer, generations: Generations) -> AsyncIterator[PostgresDatabase]:
+    """A database on the server that a test may stop."""
+    own_server.make_database("frail")
+    database = await PostgresDatabase.connect(own_server.url("frail"), generations=generations, scan_deadline_ms=500)
+    await make_notes(database)
+    yield database
+    await database.close()
+    own_server.drop_database("frail")
+
+
+async def make_notes(database: PostgresDatabase) -> None:
+    async def work(tx: Transaction) -> None:
+        await tx.execute(MAKE)
+
+    await database.transaction(work)
+
+
+async def add_note(database: PostgresDatabase, note_id: str) -> None:
+    async def work(tx: Transaction) -> None:
+        await tx.execute(ADD, note_id)
+
+    await database.transaction(work)
+
+
+async def count_notes(database: PostgresDatabase) -> int:
+    row = await database.fetch_row(COUNT)
+    assert row is not None
+    return int(row[0])
+
+
+async def served_again(database: PostgresDatabase) -> None:
+    """Wait until a read is answered; fail after some seconds."""
+    until = time.monotonic() + 5
+    while True:
+        try:
+            await count_notes(database)
+        except UnavailableError:
+            assert time.monotonic() < until
+            await asyncio.sleep(0.01)
+        else:
+            return
+
+
+class TestLostServer:
+    """A server that goes away and comes back."""
+
+    async def test_a_stopped_server_is_unavailable_and_found_again(
+        self, own_server: PostgresServer, frail: PostgresDatabase, generations: Generations
+    ) -> None:
+        """While the server is down all is unavailable and nothing trusted; after its return served, trusted, forgotten."""
+        await add_note(frail, "before")
+        assert generations.is_trusted()
+        await asyncio.to_thread(own_server.stop)
+        await eventually(lambda: not generations.is_trusted(), seconds=1)
+        started = time.monotonic()
+        for call in (count_notes(frail), frail.scan_rows(COUNT), add_note(frail, "refused")):
+            with pytest.raises(UnavailableError):
+                await call
+        assert time.monotonic() - started < 3
+        before = generations.read(generations.slot("session:a"))
+        await asyncio.to_thread(own_server.start)
+        await served_again(frail)
+        await eventually(generations.is_trusted, seconds=5)
+        assert generations.read(generations.slot("session:a")) != before
+        assert await count_notes(frail) == 1
+        await add_note(frail, "after")
+        assert len(await frail.scan_rows(COUNT)) == 1
+
+    async def test_a_server_that_stands_still_is_not_trusted(
+        self, own_server: PostgresServer, frail: PostgresDatabase, generations: Generations
+    ) -> None:
+        """When the server says nothing any more, trust ends within one second, and comes back when it speaks."""
+        own_server.pause()
+        try:
+            await eventually(lambda: not generations.is_trusted(), seconds=1)
+        finally:
+            own_server.go_on()
+        await eventually(generations.is_trusted, seconds=5)
+        assert await count_notes(frail) == 0
+
+    async def test_ended_connections_are_replaced(self, notes: PostgresDatabase, generations: Generations) -> None:
+        """Connections that the server ends are opened anew, the listening one included."""
+        await notes.fetch_row(END_OTHERS)
+        await eventually(lambda: not generations.is_trusted(), seconds=1)
+        await eventually(generations.is_trusted, seconds=5)
+        await eventually(lambda: len(notes._main._idle) == 4, seconds=5)
+        await asyncio.gather(*(add_note(notes, str(number)) for number in range(20)))
+        assert await count_notes(notes) == 20
+
+    async def test_a_connection_lost_in_a_transaction_undoes_it(self, notes: PostgresDatabase) -> None:
+        """A transaction whose connection is lost is unavailable and left nothing; the next one is served."""
+
+        async def work(tx: Transaction) -> None:
+            await tx.execute(ADD, "a")
+            await tx.fetch_row(END_MYSELF)
+
+        with pytest.raises(UnavailableError):
+            await notes.transaction(work)
+        assert await count_notes(notes) == 0
+        await add_note(notes, "a")
+
+    async def test_calls_under_way_end_with_the_server(
+        self, own_server: PostgresServer, frail: PostgresDatabase
+    ) -> None:
+        """Callers in the middle of a transaction and in the queue for one hear at once that the server has gone."""
+        entered = asyncio.Event()
+
+        async def hold(tx: Transaction) -> None:
+            await tx.execute(ADD, "held")
+            entered.set()
+            await tx.execute(Statement("SELECT pg_sleep(60)"))
+
+        tasks = [asyncio.create_task(frail.transaction(hold))]
+        await entered.wait()
+        tasks += [asyncio.create_task(add_note(frail, "held")) for _ in range(10)]  # they wait for the row's lock
+        await asyncio.sleep(0)
+        await asyncio.to_thread(own_server.stop)
+        async with asyncio.timeout(5):
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(result, UnavailableError) for result in results)
+        await asyncio.to_thread(own_server.start)
+        await served_again(frail)
+        assert await count_notes(frail) == 0
+
+
+class TestStart:
+    """What cannot be connected to."""
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "postgresql://user:top-secret@127.0.0.1:1/none",
+            "postgresql://user:top-secret@127.0.0.1:top-secret/none",
+            "mysql://user:top-secret@127.0.0.1/none",
+            "postgresql://user:top-secret@name.invalid/none",
+        ],
+    )
+    async def test_a_wrong_url_is_unavailable(self, generations: Generations, url: str) -> None:
+        """A server that cannot be reached and a URL that cannot be read are refused, and no cause tells the password."""
+        with pytest.raises(UnavailableError) as caught:
+            await PostgresDatabase.connect(url, generations=generations)
+        assert caught.value.cause
+        assert "top-secret" not in caught.value.cause
+        assert not generations.is_trusted()
+
+    async def test_a_missing_database_is_unavailable(
+        self, postgres_server: PostgresServer, generations: Generations
+    ) -> None:
+        """A database that does not exist is refused with a cause."""
+        with pytest.raises(UnavailableError, match="unavailable"):
+            await PostgresDatabase.connect(postgres_server.url("missing"), generations=generations)
+
+    async def test_tls_that_was_asked_for_is_needed(
+        self, postgres_server: PostgresServer, generations: Generations
+    ) -> None:
+        """A URL that asks for TLS connects to no server without it."""
+        visits: list[asyncio.Task[None]] = []
+
+        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while data := await reader.read(65_536):
+                writer.write(data)
+            writer.close()
+            await writer.wait_closed()
+
+        async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            from_server, to_server = await asyncio.open_unix_connection(postgres_server.socket_path)
+            await asyncio.gather(carry(reader, to_server), carry(from_server, writer), return_exceptions=True)
+
+        def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            visits.append(asyncio.get_running_loop().create_task(visit(reader, writer)))
+
+        door = await asyncio.start_server(admit, "127.0.0.1")
+        url = f"postgresql://postgres@127.0.0.1:{door.sockets[0].getsockname()[1]}/postgres"
+        database = await PostgresDatabase.connect(url, generations=generations)
+        await database.close()
+        with pytest.raises(UnavailableError):
+            await PostgresDatabase.connect(f"{url}?sslmode=require", generations=generations)
+        door.close()
+        await asyncio.gather(*visits)
+        assert len(visits) > 2
+
+    async def test_a_schema_of_its_own(
+        self, postgres_url: str, postgres_database: PostgresDatabase, generations: Generations
+    ) -> None:
+        """Two installations in one database, each in its schema, do not see each other's tables."""
+        await make_notes(postgres_database)
+        await add_note(postgres_database, "a")
+
+        async def make_schema(tx: Transaction) -> None:
+            await tx.execute(Statement('CREATE SCHEMA "an ""odd"" name"'))
+
+        await postgres_database.transaction(make_schema)
+        other = await PostgresDatabase.connect(postgres_url, generations=generations, schema='an "odd" name')
+        await make_notes(other)
+        assert await count_notes(other) == 0
+        await other.close()
+
+
+class TestTransactions:
+    """Locks, and others at work."""
+
+    async def test_a_writer_does_not_hold_up_readers(self, notes: PostgresDatabase) -> None:
+        """While a transaction has changed a row, others read it as it was."""
+        await add_note(notes, "a")
+        entered, leave = asyncio.Event(), asyncio.Event()
+
+        async def hold(tx: Transaction) -> None:
+            await tx.execute(CHANGE, "a")
+            entered.set()
+            await leave.wait()
+
+        task = asyncio.create_task(notes.transaction(hold))
+        await entered.wait()
+        row = await notes.fetch_row(Statement("SELECT amount FROM notes WHERE id = $1"), "a")
+        assert row is not None
+        assert row[0] == 0
+        leave.set()
+        await task
+
+    async def test_a_lost_race_is_run_again(self, notes: PostgresDatabase) -> None:
+        """A transaction that the server refuses as a serialization failure is run again from its start."""
+        tries: list[int] = []
+
+        async def work(tx: Transaction) -> None:
+            await tx.execute(ADD, "a")
+            tries.append(len(tries))
+            if len(tries) < 3:
+                await tx.execute(Statement("DO $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '40001'; END $$"))
+
+        await notes.transaction(work)
+        assert len(tries) == 3
+        assert await count_notes(notes) == 1
+
+    async def test_a_race_lost_for_ever_is_unavailable(self, notes: PostgresDatabase) -> None:
+        """After a few tries the caller hears unavailable, and nothing stays."""
+
+        async def work(tx: Transaction) -> None:
+            await tx.execute(ADD, "a")
+            await tx.execute(Statement("DO $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '40P01'; END $$"))
+
+        with pytest.raises(UnavailableError):
+            await notes.transaction(work)
+        assert await count_notes(notes) == 0
+
+    async def test_a_table_changed_under_a_statement_is_read_anew(self, notes: PostgresDatabase) -> None:
+        """A statement prepared before a migration changed its table is prepared again."""
+        everything = Statement("SELECT * FROM notes")
+
+        async def add_column(tx: Transaction) -> None:
+            await tx.execute(Statement("ALTER TABLE notes ADD COLUMN body text"))
+
+        async def read(tx: Transaction) -> int:
+            return len(await tx.fetch_rows(everything))
+
+        await add_note(notes, "a")
+        for _ in range(10):
+            assert len(list((await notes.fetch_rows(everything))[0])) == 2
+            assert await notes.transaction(read) == 1
+        await notes.transaction(add_column)
+        for _ in range(10):
+            assert await notes.transaction(read) == 1
+            assert len(list((await notes.fetch_rows(everything))[0])) == 3
+
+    async def test_commits_are_durable_where_the_server_would_not_care(
+        self, postgres_url: str, generations: Generations
+    ) -> None:
+        """A database whose default is to acknowledge before the disk has it is asked for more."""
+        connection = await asyncpg.connect(postgres_url)
+        name = await connection.fetchval("SELECT current_database()")
+        await connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+        await connection.close()
+        database = await PostgresDatabase.connect(postgres_url, generations=generations)
+        row = await database.fetch_row(Statement("SELECT current_setting('synchronous_commit')"))
+        assert row is not None
+        assert row[0] == "on"
+        await database.close()
+
+
+class TestNews:
+    """What other nodes withdraw."""
+
+    async def test_another_node_hears_within_a_second(
+        self, notes: PostgresDatabase, postgres_url: str, tmp_path: Path
+    ) -> None:
+        """A withdrawal committed on one node changes the slots of another within one second."""
+        node = Generations(tmp_path / "another-node")
+        other = await PostgresDatabase.connect(postgres_url, generations=node)
+        slot = node.slot("key:a")
+        before = node.read(slot)
+
+        async def work(tx: Transaction) -> None:
+            tx.withdraw("key:a")
+
+        await notes.transaction(work)
+        await eventually(lambda: node.read(slot) != before, seconds=1)
+        await other.close()
+        node.close()
+
+    async def test_what_was_missed_is_forgotten(self, own_server: PostgresServer, tmp_path: Path) -> None:
+        """A node that could not listen for a while forgets everything before it trusts again."""
+        node = Generations(tmp_path / "another-node")
+        url = own_server.make_database("missed")
+        other = await PostgresDatabase.connect(url, generations=node)
+        slot = node.slot("key:never withdrawn while it listened")
+        await other.fetch_row(END_OTHERS)
+        await eventually(lambda: not node.is_trusted(), seconds=1)
+        before = node.read(slot)
+        await eventually(node.is_trusted, seconds=5)
+        assert node.read(slot) != before
+        await other.close()
+        node.close()
+        own_server.drop_database("missed")
+
+    async def test_a_deaf_connection_is_not_trusted(self, postgres_url: str, generations: Generations) -> None:
+        """Where notifications do not arrive, as behind a proxy that shares connections, listening is refused."""
+
+        class Deaf(asyncpg.Connection):
+            async def add_listener(self, channel: str, callback: object) -> None:
+                pass
+
+        async def connect() -> asyncpg.Connection:
+            connection: asyncpg.Connection = await asyncpg.connect(postgres_url, connection_class=Deaf)
+            return connection
+
+        listener = Listener(connect, generations=generations)
+        with pytest.raises(UnavailableError):
+            await listener.start()
+        assert not generations.is_trusted()
+        await listener.close()
+
+    async def test_a_closed_database_is_not_trusted(self, postgres_url: str, generations: Generations) -> None:
+        """After close nobody listens, and nothing remembered may be used."""
+        database = await PostgresDatabase.connect(postgres_url, generations=generations)
+        assert generations.is_trusted()
+        await database.close()
+        assert not generations.is_trusted()
+
+
+class TestConnections:
+    """The few connections and those who wait for them."""
+
+    async def test_closing_waits_for_what_is_in_flight(self, postgres_url: str, generations: Generations) -> None:
+        """A transaction under way when the database is closed is committed."""
+        database = await PostgresDatabase.connect(postgres_url, generations=generations)
+        await make_notes(database)
+        entered, leave = asyncio.Event(), asyncio.Event()
+
+        async def slow(tx: Transaction) -> None:
+            await tx.execute(ADD, "a")
+            entered.set()
+            await leave.wait()
+
+        task = asyncio.create_task(database.transaction(slow))
+        await entered.wait()
+        closing = asyncio.create_task(database.close())
+        await asyncio.sleep(0)
+        leave.set()
+        await asyncio.gather(task, closing)
+        connection = await asyncpg.connect(postgres_url)
+        assert await connection.fetchval("SELECT count(*) FROM notes") == 1
+        await connection.close()
+
+    async def test_a_waiter_that_leaves_takes_no_connection_along(self, postgres_url: str) -> None:
+        """A caller cancelled while it waits, even just as it is served, leaves the connection to the others."""
+
+        async def connect() -> asyncpg.Connection:
+            connection: asyncpg.Connection = await asyncpg.connect(postgres_url)
+            return connection
+
+        connections = Connections(connect, count=1)
+        await connections.start()
+        for steps in range(3):
+            lent = await connections.take()
+            waiting = asyncio.create_task(connections.take())
+            await asyncio.sleep(0)
+            connections.give(lent)
+            for _ in range(steps):
+                if not waiting.done():
+                    await asyncio.sleep(0)
+            if waiting.cancel():
+                await asyncio.gather(waiting, return_exceptions=True)
+            else:
+                connections.give(waiting.result())
+            again = connections.take_now()
+            assert again is not None
+            connections.give(again)
+        await connections.close()
