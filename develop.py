@@ -6,6 +6,7 @@ python3 develop.py test             all tests in parallel, with the coverage gat
 python3 develop.py check            lint, format, types, layers
 python3 develop.py bench [NAME]     benchmarks of bench/ against their peers
 python3 develop.py lock             resolve the dependencies anew
+python3 develop.py newest           the newest installed Python that the project supports
 python3 develop.py run VERB …       any other verb of the command line, such as: run keys list
 
 --python 3.13, before the verb, uses that installed Python in an environment of its own; --python newest the newest.
@@ -95,7 +96,14 @@ def lock(arguments: list[str], _python: str | None) -> int:
     return subprocess.run([find_uv(), "lock", *arguments], cwd=ROOT, check=False).returncode
 
 
-VERBS = {"serve": serve, "run": watchword, "test": test, "check": check, "bench": bench, "lock": lock}
+def newest(_arguments: list[str], _python: str | None) -> int:
+    """Print the version of the newest supported Python that is installed."""
+    version = Path(find_python("newest")).name.removeprefix("python")
+    print(version)
+    return 0
+
+
+VERBS = {"newest": newest, "serve": serve, "run": watchword, "test": test, "check": check, "bench": bench, "lock": lock}
 
 
 def run(environment: Path, tool: str, *arguments: str) -> int:

@@ -54,22 +54,22 @@ def test_empty_is_unset(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "value"),
     [
-        ("WATCHWORD_MAIL_FROM=A <a@b.example>", "A <a@b.example>"),
-        ("export WATCHWORD_MAIL_FROM=abc", "abc"),
-        ("  WATCHWORD_MAIL_FROM = abc  # why", "abc"),
-        ("WATCHWORD_MAIL_FROM='a # b'", "a # b"),
-        ('WATCHWORD_MAIL_FROM="a # b" # c', "a # b"),
-        ('WATCHWORD_MAIL_FROM="abc', '"abc'),
-        ("WATCHWORD_MAIL_FROM=a=b", "a=b"),
-        ("# WATCHWORD_MAIL_FROM=abc", "Watchword <no-reply@localhost>"),
-        ("OTHER=1", "Watchword <no-reply@localhost>"),
-        ("no assignment", "Watchword <no-reply@localhost>"),
+        ("WATCHWORD_ISSUER=a@b.example", "a@b.example"),
+        ("export WATCHWORD_ISSUER=a@c", "a@c"),
+        ("  WATCHWORD_ISSUER = a@c  # why", "a@c"),
+        ("WATCHWORD_ISSUER='a # b'", "a # b"),
+        ('WATCHWORD_ISSUER="a # b" # c', "a # b"),
+        ('WATCHWORD_ISSUER="abc', '"abc'),
+        ("WATCHWORD_ISSUER=a=b", "a=b"),
+        ("# WATCHWORD_ISSUER=a@c", None),
+        ("OTHER=1", None),
+        ("no assignment", None),
     ],
 )
-def test_env_file_lines(tmp_path: Path, line: str, value: str) -> None:
+def test_env_file_lines(tmp_path: Path, line: str, value: str | None) -> None:
     """The lines of .env are read as shells and other tools read them."""
     (tmp_path / ".env").write_text(line + "\n")
-    assert load_settings({}, tmp_path).mail_from == value
+    assert load_settings({}, tmp_path).issuer == value
 
 
 def test_names_known_elsewhere(tmp_path: Path) -> None:
@@ -122,7 +122,11 @@ def test_client_names_are_no_mistake(tmp_path: Path) -> None:
         ("WATCHWORD_PUBLIC_URL", "https://a.example:x", "an https:// URL without path (http:// only for a loopback address)"),
         ("WATCHWORD_PUBLIC_URL", "https://u:p@a.example", "an https:// URL without path (http:// only for a loopback address)"),
         ("WATCHWORD_ALLOWED_ORIGINS", "https://a.example,*", "https:// origins with commas between them (http:// only for loopback addresses)"),
-        ("WATCHWORD_MAIL_FROM", "a\nBcc: b", "3 to 320 printable characters"),
+        ("WATCHWORD_MAIL_FROM", "a@b\nBcc: c", "an e-mail address"),
+        ("WATCHWORD_MAIL_FROM", "Ann <a@b.example>", "an e-mail address"),
+        ("WATCHWORD_MAIL_FROM", "a@b@c", "an e-mail address"),
+        ("WATCHWORD_MAIL_FROM", "a", "an e-mail address"),
+        ("WATCHWORD_ISSUER", "a\x07", "1 to 200 printable characters"),
         ("WATCHWORD_PLANS", "{", "a JSON object of plans, each with requests_per_minute and requests_per_hour, numbers over 0 or null"),
         ("WATCHWORD_PLANS", '{"free": {"requests_per_minute": 0, "requests_per_hour": null}}', "a JSON object of plans, each with requests_per_minute and requests_per_hour, numbers over 0 or null"),
         ("WATCHWORD_DATA", "a\0b", "a path"),

@@ -124,6 +124,18 @@ def a_secret(shortest: int) -> Kind:
     return Kind(f"at least {shortest} characters", read, is_secret=True)
 
 
+def an_email() -> Kind:
+    """Take a bare e-mail address."""
+
+    def read(text: str) -> str:
+        name, _, host = text.partition("@")
+        _require(text.isascii() and text.isprintable() and not set(text) & set(' "<>,;:()[]\\'))
+        _require(bool(name) and bool(host) and "@" not in host)
+        return text
+
+    return Kind("an e-mail address", read)
+
+
 def a_url(*schemes: str) -> Kind:
     """Take a URL with a host; it counts as secret, since it may hold a password."""
 

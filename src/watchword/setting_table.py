@@ -17,6 +17,7 @@ from watchword.setting_kinds import (
     a_switch,
     a_text,
     a_url,
+    an_email,
     an_origin,
     an_origin_list,
 )
@@ -292,9 +293,9 @@ SETTINGS: Final = (
     Setting(
         field="mail_from",
         variable="WATCHWORD_MAIL_FROM",
-        kind=a_text(3, 320),
-        default="Watchword <no-reply@localhost>",
-        sentence="Sender of letters.",
+        kind=an_email(),
+        default="no-reply@localhost",
+        sentence="Address that letters come from.",
     ),
 )
 

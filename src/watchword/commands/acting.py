@@ -103,7 +103,7 @@ def read_secret(what: str, *, twice: bool = False) -> str:
     Raises:
         CommandError: nothing was given, or the two differ.
     """
-    if not sys.stdin.isatty():
+    if not _is_terminal():
         text = sys.stdin.readline().rstrip("\r\n")
     else:
         text = getpass.getpass(f"{what}: ")
@@ -112,3 +112,7 @@ def read_secret(what: str, *, twice: bool = False) -> str:
     if not text:
         raise CommandError(f"{what}: nothing was given; type it, or send it to standard input")
     return text
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()

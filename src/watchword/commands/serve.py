@@ -21,7 +21,7 @@ from watchword.db.generations import Generations
 from watchword.demo import DEMO_ENV_NAME, Where, ensure_demo
 from watchword.observe import Log
 from watchword.supervisor import Supervisor
-from watchword.wire.listeners import HTTP_HOST, Sockets, bind_sockets, prepare_certificate, run
+from watchword.wire.listeners import HTTP_HOST, Sockets, bind_sockets, make_tls_context, prepare_certificate, run
 from watchword.wire.tls import AUTHORITY_NAME, CertificateFiles
 from watchword.worker import serve_application
 
@@ -81,10 +81,13 @@ def serve(  # noqa: PLR0913 - each is an option
         "WATCHWORD_LOG_LEVEL": log_level,
     }
     start = prepare_start({name: text for name, text in options.items() if text is not None}, with_demo=demo)
-    if start.settings.workers == 1:
-        _serve_alone(start)
-    else:
-        _serve_with_workers(start)
+    try:
+        if start.settings.workers == 1:
+            _serve_alone(start)
+        else:
+            _serve_with_workers(start)
+    finally:
+        start.sockets.close()
 
 
 def prepare_start(options: dict[str, str], *, with_demo: bool) -> Start:
@@ -92,12 +95,15 @@ def prepare_start(options: dict[str, str], *, with_demo: bool) -> Start:
     texts = gather_texts(os.environ, Path.cwd(), options)
     settings = settings_from_texts(texts)
     make_private_directory(settings.data_directory)
+    certificate = prepare_certificate(settings, SystemClock().now_ms())
+    if certificate is not None:
+        make_tls_context(certificate)  # so that a wrong certificate ends the start before anything else is touched
     sockets = bind_sockets(settings)
     texts["WATCHWORD_PORT"] = str(sockets.port)
     if sockets.http_port is not None:
         texts["WATCHWORD_HTTP_PORT"] = str(sockets.http_port)
     settings = settings_from_texts(texts)
-    return Start(settings, texts, sockets, prepare_certificate(settings, SystemClock().now_ms()), with_demo)
+    return Start(settings, texts, sockets, certificate, with_demo)
 
 
 def _serve_alone(start: Start) -> None:
@@ -129,7 +135,6 @@ def _serve_with_workers(start: Start) -> None:
     try:
         asyncio.run(supervisor.run())
     finally:
-        start.sockets.close()
         generations.close()
         log.close()
 
