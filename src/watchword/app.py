@@ -199,7 +199,7 @@ class Application:
         if scope["type"] == "lifespan":
             await _serve_lifespan(receive, send)
         elif scope["type"] == "http":
-            await send_response(send, await self._answer_scope(scope, receive))
+            await send_response(send, await self._answer_scope(scope, receive), method=scope["method"])
 
     async def _answer_scope(self, scope: Message, receive: Receive) -> Response:
         headers = list(scope["headers"])

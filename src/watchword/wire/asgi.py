@@ -15,13 +15,13 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-async def send_response(send: Send, response: Response) -> None:
-    """Send a response as ASGI messages."""
+async def send_response(send: Send, response: Response, *, method: str) -> None:
+    """Send a response as ASGI messages; HEAD gets the header lines of GET and no body (RFC 9110 §9.3.2)."""
     headers = response.header_pairs()
     if response.status not in {204, 304}:
         headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
 
 
 def make_body_reader(

@@ -151,7 +151,7 @@ class FastLaneProtocol(HttpToolsProtocol):
         except StopIteration as stop:
             self._write(stop.value, method)
         else:
-            self._carry_over(coro, waiting_for)
+            self._carry_over(coro, waiting_for, method)
 
     def _write(self, response: Response, method: str) -> None:
         keep_alive = self.parser.should_keep_alive() and not self.transport.is_closing()
@@ -169,9 +169,9 @@ class FastLaneProtocol(HttpToolsProtocol):
         if not keep_alive:
             self.transport.close()
 
-    def _carry_over(self, coro: Coroutine[Any, Any, Response], waiting_for: object) -> None:
+    def _carry_over(self, coro: Coroutine[Any, Any, Response], waiting_for: object, method: str) -> None:
         async def application(_scope: object, _receive: object, send: Any) -> None:  # noqa: ANN401 - ASGI's own types
-            await send_response(send, await _resumed(coro, waiting_for))
+            await send_response(send, await _resumed(coro, waiting_for), method=method)
 
         loaded, self.app = self.app, application
         try:
