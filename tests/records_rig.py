@@ -123,7 +123,7 @@ class Shop:
         """Say whether the kept totals are what counting the stored documents gives."""
         counted = {row[0]: row[1] for row in await self.database.scan_rows(_COUNT, tenant_id, mode, collection)}
         kept = {row[0]: row[1] for row in await self.database.scan_rows(_FACETS, tenant_id, mode, collection)}
-        wanted = {"": sum(counted.values()), **counted}
+        wanted = {"": sum(counted.values()), **{value: total for value, total in counted.items() if value is not None}}
         return {facet: total for facet, total in kept.items() if total} == {
             facet: total for facet, total in wanted.items() if total
         }

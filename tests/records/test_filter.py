@@ -142,7 +142,46 @@ async def test_sql_agrees_with_python(stocked: Stocked, query: str) -> None:
 
 
 _PIECES = st.sampled_from(
-    ["where", "[", "]", "[and]", "[or]", "[0]", "[1]", "[]", "[price]", "[name]", "[stock]", "[createdAt]", "[equals]", "[in]", "[exists]", "=", "&", "1", "true", ",", "%00", "%ff", "%", "%5B", "+", "sort", "select", "after", "limit", "page", "-", "name", "é", "'", '"', ";", "WyItaWQiLDFd", "99999999999999999999999"]
+    [
+        "where",
+        "[",
+        "]",
+        "[and]",
+        "[or]",
+        "[0]",
+        "[1]",
+        "[]",
+        "[price]",
+        "[name]",
+        "[stock]",
+        "[createdAt]",
+        "[equals]",
+        "[in]",
+        "[exists]",
+        "=",
+        "&",
+        "1",
+        "true",
+        ",",
+        "%00",
+        "%ff",
+        "%",
+        "%5B",
+        "+",
+        "sort",
+        "select",
+        "after",
+        "limit",
+        "page",
+        "-",
+        "name",
+        "é",
+        "'",
+        '"',
+        ";",
+        "WyItaWQiLDFd",
+        "99999999999999999999999",
+    ]
 )
 
 
