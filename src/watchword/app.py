@@ -34,6 +34,7 @@ from watchword.db.generations import Generations
 from watchword.db.migrate import migrate
 from watchword.db.postgres import PostgresDatabase
 from watchword.db.sqlite import SqliteDatabase
+from watchword.errors import WatchwordError
 from watchword.limits.limiter import Limiter
 from watchword.limits.shares import Shares, prune_windows
 from watchword.mail.outbound import Outbound
@@ -140,7 +141,8 @@ class Application:
         docs = DocsPages(__version__)
         self.routes = self._make_routes(docs)
         docs.describe(self.routes)
-        self.answer = self._make_pipeline().answer
+        self._pipeline = self._make_pipeline()
+        self.answer = self._pipeline.answer
         self._addresses = ClientAddresses([str(network) for network in settings.behind_proxy])
         self.fast_lane = settings.fast_lane
         self.header_seconds = float(settings.header_timeout_seconds)
@@ -194,6 +196,14 @@ class Application:
             request.scheme = self._addresses.scheme(peer, scheme, request.header(b"x-forwarded-proto"))
         return request
 
+    def is_trusted_proxy(self, peer: str) -> bool:
+        """Say whether a peer is a proxy that stands for many clients."""
+        return self._addresses.is_trusted(peer)
+
+    def note_unread_request(self, error: WatchwordError) -> str:
+        """Log that bytes came which are no request, and return the id that its answer carries."""
+        return self._pipeline.note_unread_request(error)
+
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection: HTTP requests, and the lifespan of servers that have one."""
         if scope["type"] == "lifespan":
@@ -244,11 +254,11 @@ class Application:
             accept_url=f"{foundation.base_url}/accept-invitation",
         )
         return (
-            *make_operations_routes(Health(self.database), docs),
             *self._make_user_routes(),
             *make_tenant_routes(self.tenants, self.members, invitations),
             *make_api_key_routes(self.api_keys, self.key_verifier),
             *make_record_routes(self.database),
+            *make_operations_routes(Health(self.database), docs),
         )
 
     def _make_user_routes(self) -> tuple[Route, ...]:

@@ -41,7 +41,7 @@ def _managing_routes(handlers: KeyEndpoints) -> tuple[Route, ...]:
             body=CreateKey,
             answer=KeyDone,
             status=201,
-            tag="keys",
+            tag="API keys",
         ),
         Route(
             method="GET",
@@ -52,7 +52,7 @@ def _managing_routes(handlers: KeyEndpoints) -> tuple[Route, ...]:
             permission="keys:read",
             query=PageQuery,
             answer=KeyPage,
-            tag="keys",
+            tag="API keys",
         ),
         Route(
             method="GET",
@@ -62,7 +62,7 @@ def _managing_routes(handlers: KeyEndpoints) -> tuple[Route, ...]:
             summary="Read an API key, without the key itself",
             permission="keys:read",
             answer=KeyAnswer,
-            tag="keys",
+            tag="API keys",
         ),
         Route(
             method="PATCH",
@@ -73,7 +73,7 @@ def _managing_routes(handlers: KeyEndpoints) -> tuple[Route, ...]:
             permission="keys:write",
             body=ChangeKey,
             answer=KeyDone,
-            tag="keys",
+            tag="API keys",
         ),
         Route(
             method="POST",
@@ -86,7 +86,7 @@ def _managing_routes(handlers: KeyEndpoints) -> tuple[Route, ...]:
             body_is_optional=True,
             answer=KeyRotated,
             status=201,
-            tag="keys",
+            tag="API keys",
         ),
         Route(
             method="DELETE",
@@ -96,7 +96,7 @@ def _managing_routes(handlers: KeyEndpoints) -> tuple[Route, ...]:
             summary="Revoke an API key for ever",
             permission="keys:write",
             answer=KeyRevoked,
-            tag="keys",
+            tag="API keys",
         ),
     )
 
@@ -113,7 +113,7 @@ def _holding_routes(handlers: KeyEndpoints) -> tuple[Route, ...]:
             body=RevokeOwnKey,
             body_is_optional=True,
             answer=OwnKeyRevoked,
-            tag="keys",
+            tag="API keys",
         ),
         Route(
             method="POST",
@@ -124,6 +124,6 @@ def _holding_routes(handlers: KeyEndpoints) -> tuple[Route, ...]:
             limit="verify_key",
             body=VerifyKey,
             answer=VerdictAnswer,
-            tag="keys",
+            tag="API keys",
         ),
     )

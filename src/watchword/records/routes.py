@@ -46,7 +46,7 @@ def _read_routes(database: Database, kind: CollectionType) -> tuple[Route, ...]:
             publishable=public,
             parameters=list_parameters(kind),
             answer_schema=page_schema(kind),
-            tag=kind.name,
+            tag=kind.name.capitalize(),
         ),
         Route(
             method="GET",
@@ -58,7 +58,7 @@ def _read_routes(database: Database, kind: CollectionType) -> tuple[Route, ...]:
             publishable=public,
             parameters=count_parameters(),
             answer_schema=count_schema(),
-            tag=kind.name,
+            tag=kind.name.capitalize(),
         ),
         Route(
             method="GET",
@@ -70,7 +70,7 @@ def _read_routes(database: Database, kind: CollectionType) -> tuple[Route, ...]:
             publishable=public,
             parameters=(select_parameter(), _IF_NONE_MATCH),
             answer_schema=document_schema(kind),
-            tag=kind.name,
+            tag=kind.name.capitalize(),
         ),
     )
 
@@ -90,7 +90,7 @@ def _write_routes(database: Database, kind: CollectionType) -> tuple[Route, ...]
             body_schema=create_schema(kind),
             answer_schema=written_schema(kind),
             status=201,
-            tag=kind.name,
+            tag=kind.name.capitalize(),
         ),
         Route(
             method="PATCH",
@@ -102,7 +102,7 @@ def _write_routes(database: Database, kind: CollectionType) -> tuple[Route, ...]
             parameters=(_IF_MATCH,),
             body_schema=change_schema(kind),
             answer_schema=written_schema(kind),
-            tag=kind.name,
+            tag=kind.name.capitalize(),
         ),
         Route(
             method="DELETE",
@@ -113,6 +113,6 @@ def _write_routes(database: Database, kind: CollectionType) -> tuple[Route, ...]
             permission=permission,
             parameters=(_IF_MATCH,),
             answer_schema=deleted_schema(kind),
-            tag=kind.name,
+            tag=kind.name.capitalize(),
         ),
     )

@@ -49,7 +49,7 @@ def _tenant_routes(handlers: TenantEndpoints) -> tuple[Route, ...]:
             body=CreateTenant,
             answer=TenantDone,
             status=201,
-            tag="tenants",
+            tag="Tenants",
         ),
         Route(
             method="GET",
@@ -59,7 +59,7 @@ def _tenant_routes(handlers: TenantEndpoints) -> tuple[Route, ...]:
             summary="List the tenants you belong to",
             query=PageQuery,
             answer=TenantPage,
-            tag="tenants",
+            tag="Tenants",
         ),
         Route(
             method="GET",
@@ -69,7 +69,7 @@ def _tenant_routes(handlers: TenantEndpoints) -> tuple[Route, ...]:
             summary="Read a tenant with its settings",
             permission="tenants:read",
             answer=TenantAnswer,
-            tag="tenants",
+            tag="Tenants",
         ),
         Route(
             method="PATCH",
@@ -80,7 +80,7 @@ def _tenant_routes(handlers: TenantEndpoints) -> tuple[Route, ...]:
             permission="tenants:write",
             body=ChangeTenant,
             answer=TenantDone,
-            tag="tenants",
+            tag="Tenants",
         ),
     )
 
@@ -96,7 +96,7 @@ def _member_routes(handlers: MemberEndpoints) -> tuple[Route, ...]:
             permission="members:read",
             query=PageQuery,
             answer=MemberPage,
-            tag="members",
+            tag="Members",
         ),
         Route(
             method="POST",
@@ -108,7 +108,7 @@ def _member_routes(handlers: MemberEndpoints) -> tuple[Route, ...]:
             body=AddMember,
             answer=MemberDone,
             status=201,
-            tag="members",
+            tag="Members",
         ),
         Route(
             method="GET",
@@ -118,7 +118,7 @@ def _member_routes(handlers: MemberEndpoints) -> tuple[Route, ...]:
             summary="Read a member",
             permission="members:read",
             answer=MemberAnswer,
-            tag="members",
+            tag="Members",
         ),
         Route(
             method="PATCH",
@@ -129,7 +129,7 @@ def _member_routes(handlers: MemberEndpoints) -> tuple[Route, ...]:
             permission="members:write",
             body=ChangeMember,
             answer=MemberDone,
-            tag="members",
+            tag="Members",
         ),
         Route(
             method="DELETE",
@@ -139,7 +139,7 @@ def _member_routes(handlers: MemberEndpoints) -> tuple[Route, ...]:
             summary="Remove a member",
             permission="members:write",
             answer=Removed,
-            tag="members",
+            tag="Members",
         ),
     )
 
@@ -157,7 +157,7 @@ def _invitation_routes(handlers: InvitationEndpoints) -> tuple[Route, ...]:
             body=CreateInvitation,
             answer=InvitationDone,
             status=201,
-            tag="members",
+            tag="Members",
         ),
         Route(
             method="GET",
@@ -168,7 +168,7 @@ def _invitation_routes(handlers: InvitationEndpoints) -> tuple[Route, ...]:
             permission="members:read",
             query=PageQuery,
             answer=InvitationPage,
-            tag="members",
+            tag="Members",
         ),
         Route(
             method="DELETE",
@@ -178,7 +178,7 @@ def _invitation_routes(handlers: InvitationEndpoints) -> tuple[Route, ...]:
             summary="Take an invitation back",
             permission="members:write",
             answer=Removed,
-            tag="members",
+            tag="Members",
         ),
         Route(
             method="POST",
@@ -189,6 +189,6 @@ def _invitation_routes(handlers: InvitationEndpoints) -> tuple[Route, ...]:
             limit="code",
             body=AcceptInvitation,
             answer=JoinedDone,
-            tag="members",
+            tag="Members",
         ),
     )
