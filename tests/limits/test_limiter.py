@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 
 import pytest
 
@@ -88,6 +89,14 @@ def test_an_address_that_floods_is_refused() -> None:
     with pytest.raises(RateLimitExceededError):
         limiter.require_address("198.51.100.1", NOW)
     limiter.require_address("198.51.100.2", NOW)
+
+
+def test_no_address_limit_when_it_is_set_to_none() -> None:
+    """An operator who sets the number to 0 gets no limit and not a closed door."""
+    limiter = make_limiter(address_per_minute=0)
+    with nullcontext():
+        for _ in range(3):
+            limiter.require_address("198.51.100.1", NOW)
 
 
 async def test_attempts_are_counted_by_name() -> None:

@@ -45,7 +45,7 @@ class Limited(msgspec.Struct, frozen=True):
 
 
 class Limiter:
-    """Counts requests and refuses those over a limit."""
+    """Counts requests and refuses those over a limit; ``address_per_minute`` 0 is no limit of that kind."""
 
     def __init__(
         self, *, plans: Mapping[str, PlanLimits], address_per_minute: int, shares: Shares | None = None
@@ -61,6 +61,8 @@ class Limiter:
         Raises:
             RateLimitExceededError: too many requests of one address within a minute.
         """
+        if not self._address.count:
+            return
         counter = self._counter("address", MINUTE)
         if counter.take(bucket, self._address.count, now_ms) < 0:
             raise _refusal(self._address, counter, now_ms)
