@@ -43,3 +43,33 @@ async def api(template: tuple[Path, World], lane: str, clock: SetClock, tmp_path
     directory, world = template
     async with open_api(directory, world, tmp_path / "data", lane, clock) as door:
         yield door
+
+
+@pytest.fixture(scope="module")
+def shared_clock() -> SetClock:
+    """The clock of the installation that a module shares."""
+    return SetClock()
+
+
+@pytest.fixture(scope="module", params=["fast", "asgi"])
+def shared_lane(request: pytest.FixtureRequest) -> str:
+    """Each test runs through both lanes."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+async def opened(
+    template: tuple[Path, World], shared_lane: str, shared_clock: SetClock, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Api]:
+    """The door of a copy that a whole module shares."""
+    directory, world = template
+    async with open_api(directory, world, tmp_path_factory.mktemp("shared"), shared_lane, shared_clock) as door:
+        yield door
+
+
+@pytest.fixture
+def shared(opened: Api, shared_clock: SetClock) -> Api:
+    """The shared door, for tests that change nothing; a minute later each time, so that no limit of a minute bites."""
+    shared_clock.advance(60_000)
+    return opened

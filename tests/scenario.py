@@ -1,0 +1,139 @@
+"""A row of a table of tests through the HTTP door: a request, and what must and must not come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import msgspec
+
+from world import PASSWORD, Api, World
+
+NO_LETTERS = "mail"
+"""How the log lines of letters begin: they are no events."""
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+    """One row.
+
+    Shapes: texts in braces (``{tenant_a}``, ``{token_admin_a}``, ``{secret_sk_live_a}``) are filled in from the world
+    wherever the request has them; ``wanted`` and ``unwanted`` are parts of the body; ``events`` are all the events
+    that the request leaves; ``headers_wanted`` are exact, and None wants the header absent.
+    """
+
+    name: str
+    method: str = "GET"
+    path: str
+    who: str = "nobody"
+    headers: dict[str, str] = {}
+    json: object = None
+    content: bytes | None = None
+    status: int
+    wanted: str | tuple[str, ...] = ()
+    unwanted: str | tuple[str, ...] = ()
+    headers_wanted: dict[str, str | None] = {}
+    events: tuple[str, ...] = ()
+
+
+def name_of(scenario: Scenario) -> str:
+    """Name a row in the list of tests."""
+    return scenario.name
+
+
+async def run(api: Api, scenario: Scenario) -> httpx.Response:
+    """Send the row's request and hold the answer, the events and the log against it."""
+    events_before = len(api.events())
+    names = filled_names(api.world)
+    response = await api.call(
+        scenario.method,
+        fill(scenario.path, names),
+        who=scenario.who,
+        json=_fill_json(scenario.json, names),
+        content=scenario.content,
+        headers={name: fill(value, names) for name, value in scenario.headers.items()},
+    )
+    require_row(response, scenario, names)
+    require_sound(response)
+    events = [event["event"] for event in api.events()[events_before:] if not event["event"].startswith(NO_LETTERS)]
+    assert tuple(events) == scenario.events
+    require_silent_log(api)
+    return response
+
+
+def require_row(response: httpx.Response, scenario: Scenario, names: Mapping[str, str]) -> None:
+    """Hold an answer against the row's own words."""
+    assert response.status_code == scenario.status, response.text
+    for part in _parts(scenario.wanted):
+        assert fill(part, names) in response.text
+    for part in _parts(scenario.unwanted):
+        assert fill(part, names) not in response.text
+    for header, value in scenario.headers_wanted.items():
+        assert response.headers.get(header) == value, header
+
+
+def require_sound(response: httpx.Response) -> None:
+    """Hold an answer against what is promised of every answer."""
+    headers = response.headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["x-request-id"].startswith("req_")
+    assert "origin" in headers["vary"].lower()
+    assert "server" not in headers
+    assert "x-powered-by" not in headers
+    assert response.status_code < 500, response.text
+    if response.status_code >= 400:
+        assert headers["content-type"].startswith("application/json")
+        assert headers["cache-control"] == "no-store"
+    if response.status_code == 401:
+        assert headers["www-authenticate"] == 'Bearer realm="watchword"'
+    if response.status_code >= 400 and response.request.method != "HEAD":
+        (error,) = response.json()["errors"]
+        assert set(error) == {"message", "name", "extensions"}
+        assert error["extensions"]["code"].isupper()
+
+
+def require_silent_log(api: Api) -> None:
+    """Hold the log against what must never stand in it."""
+    log = api.log_text()
+    for secret in (PASSWORD, "eyJ", "argon2", *api.world.keys.values()):
+        assert secret not in log
+
+
+def filled_names(world: World) -> dict[str, str]:
+    """Return what braces are filled with: ids, tokens and keys by short names."""
+    return {
+        **world.names(),
+        **{f"token_{name}": token for name, token in world.tokens.items()},
+        **{f"secret_{name}": key for name, key in world.keys.items()},
+    }
+
+
+def fill(text: str, names: Mapping[str, str]) -> str:
+    """Fill in a text; braces that name nothing stay, since JSON has braces too."""
+    if "{" not in text:
+        return text
+    for name, value in names.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def code_of(response: httpx.Response) -> Any:
+    """Return the error's code."""
+    return response.json()["errors"][0]["extensions"]["code"]
+
+
+def _fill_json(value: object, names: Mapping[str, str]) -> object:
+    if isinstance(value, str):
+        return fill(value, names)
+    if isinstance(value, dict):
+        return {name: _fill_json(inner, names) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_fill_json(inner, names) for inner in value]
+    return value
+
+
+def _parts(wanted: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (wanted,) if isinstance(wanted, str) else wanted
