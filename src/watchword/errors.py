@@ -141,10 +141,15 @@ class InsufficientScopeError(ForbiddenError):
 
 
 class SecretKeyInBrowserError(ForbiddenError):
-    """A secret key arrived from a browser, where nobody may have it."""
+    """A secret key arrived from a browser, where nobody may have it; ``tenant_id`` and ``key_id`` are private."""
 
     code = "SECRET_KEY_IN_BROWSER"
     sentence = "A secret key was sent from a browser; use a publishable key there and rotate the secret one"
+
+    def __init__(self, *, tenant_id: str = "", key_id: str = "") -> None:
+        super().__init__()
+        self.tenant_id = tenant_id
+        self.key_id = key_id
 
 
 class OriginNotAllowedError(ForbiddenError):
@@ -196,7 +201,7 @@ class EmailNotVerifiedError(ForbiddenError):
     sentence = "Confirm your email address first; a new letter is on its way"
 
 
-# 404, 405, 409, 412, 413, 415
+# 404, 405, 409, 412, 413, 414, 415
 
 
 class NotFoundError(WatchwordError):
@@ -247,6 +252,15 @@ class BodyTooLargeError(WatchwordError):
     sentence = "The request body is too large"
 
 
+class TargetTooLongError(WatchwordError):
+    """The request target, path and query, is longer than any honest one."""
+
+    status = 414
+    name = "UriTooLong"
+    code = "URI_TOO_LONG"
+    sentence = "The request target is too long"
+
+
 class UnsupportedMediaTypeError(WatchwordError):
     """The body is not what the endpoint reads."""
 
@@ -256,7 +270,7 @@ class UnsupportedMediaTypeError(WatchwordError):
     sentence = "Send the body as application/json"
 
 
-# 429 and 503
+# 429, 431 and 503
 
 
 class RateLimitExceededError(WatchwordError):
@@ -273,6 +287,15 @@ class RateLimitExceededError(WatchwordError):
             extensions={"retryAfter": retry_after_seconds},
             headers=(("retry-after", str(retry_after_seconds)), *headers),
         )
+
+
+class HeadersTooLargeError(WatchwordError):
+    """The headers are more, or longer, than any honest ones."""
+
+    status = 431
+    name = "RequestHeaderFieldsTooLarge"
+    code = "HEADERS_TOO_LARGE"
+    sentence = "The request headers are too large"
 
 
 class UnavailableError(WatchwordError):

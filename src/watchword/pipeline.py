@@ -18,7 +18,7 @@ from watchword.callers.caller import CallerKind
 from watchword.callers.csrf import own_origin, require_same_site
 from watchword.callers.identify import Identifier, Identity, read_credentials
 from watchword.callers.origins import OriginList
-from watchword.callers.permissions import require_permission
+from watchword.callers.permissions import require_permission, require_tenant
 from watchword.clock import Clock
 from watchword.errors import (
     ExpiredSessionTokenError,
@@ -89,8 +89,7 @@ class Pipeline:
         """Answer one request; never raises but for cancellation."""
         began_ns = time.perf_counter_ns()
         now_ms = self._clock.now_ms()
-        self._count += 1
-        request.id = f"{self._id_prefix}{self._count:08x}"
+        request.id = self._next_id()
         progress = _Progress()
         try:
             response = await self._serve(request, now_ms, progress)
@@ -101,6 +100,18 @@ class Pipeline:
         self._finish(request, response, progress)
         self._write_log_line(request, response, progress, now_ms, began_ns)
         return response
+
+    def note_unread_request(self, error: WatchwordError) -> str:
+        """Log that bytes came which are no request, and return the id that its answer carries."""
+        request_id = self._next_id()
+        self._log.event(
+            "info", "request.unread", self._clock.now_ms(), requestId=request_id, status=error.status, reason=error.code
+        )
+        return request_id
+
+    def _next_id(self) -> str:
+        self._count += 1
+        return f"{self._id_prefix}{self._count:08x}"
 
     async def _serve(self, request: Request, now_ms: int, progress: _Progress) -> Response:
         bucket = address_bucket(request.client_address)
@@ -152,7 +163,14 @@ class Pipeline:
     def _refuse(self, request: Request, error: WatchwordError, now_ms: int, progress: _Progress) -> Response:
         progress.reason = f"{error.code}: {error.cause}" if error.cause else error.code
         if isinstance(error, SecretKeyInBrowserError):
-            self._audit.record(Event.SECRET_KEY_IN_BROWSER, now_ms=now_ms, address=request.client_address)
+            self._audit.record(
+                Event.SECRET_KEY_IN_BROWSER,
+                now_ms=now_ms,
+                tenant_id=error.tenant_id,
+                subject=error.key_id,
+                credential_id=error.key_id,
+                address=request.client_address,
+            )
         style = "document" if progress.route is None else progress.route.style
         return problem_response(error, style)
 
@@ -242,6 +260,7 @@ def _require_caller(route: Route, identity: Identity | None) -> None:
         raise ForbiddenError(cause="only a key may call this")
     if route.permission is not None:
         require_permission(identity.caller, route.permission, public=route.publishable)
+        require_tenant(identity.caller, route.permission)
 
 
 def _is_open(route: Route) -> bool:

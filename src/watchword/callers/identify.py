@@ -145,7 +145,7 @@ class Identifier:
 
     async def _by_secret_key(self, request: Request, presented: Presented, now_ms: int) -> Identity:
         key = await self._api_keys.prove(presented.secret_key or "", now_ms)
-        _require_server(request)
+        _require_server(request, key)
         _require_network(request, key)
         self._tenants.require_same_tenant(request, key)
         if presented.publishable_key is not None:
@@ -252,9 +252,9 @@ def _take_publishable(presented: Presented, value: str) -> None:
     presented.publishable_key = value
 
 
-def _require_server(request: Request) -> None:
+def _require_server(request: Request, key: KeyProof) -> None:
     if b"origin" in request.headers or b"sec-fetch-site" in request.headers:
-        raise SecretKeyInBrowserError
+        raise SecretKeyInBrowserError(tenant_id=key.tenant_id, key_id=key.key_id)
 
 
 def _require_network(request: Request, key: KeyProof) -> None:

@@ -10,13 +10,16 @@ import re
 from typing import Final
 
 from watchword.callers.caller import Caller, CallerKind, Role
-from watchword.errors import ForbiddenError, InsufficientScopeError
+from watchword.errors import ForbiddenError, InsufficientScopeError, MalformedRequestError
 
 TENANT_RESOURCES: Final = frozenset({"keys", "clients", "members", "tenants", "audit"})
 """What a tenant-admin manages in the own tenant."""
 
 INSTALLATION_RESOURCES: Final = frozenset({"installation"})
 """What only a super-admin manages."""
+
+_TENANT_STANDS_IN_PATH: Final = frozenset({"tenants", "members"}) | INSTALLATION_RESOURCES
+"""Resources whose paths name the tenant they are about, so that no header need name it."""
 
 _READ: Final = frozenset({"read"})
 _READ_AND_WRITE: Final = frozenset({"read", "write"})
@@ -60,6 +63,16 @@ def require_permission(caller: Caller, permission: str, *, public: bool) -> None
         raise ForbiddenError(cause=f"{caller.role or caller.kind} does not hold {permission}")
     if not is_in_scope(caller.scopes, permission):
         raise InsufficientScopeError(permission)
+
+
+def require_tenant(caller: Caller, permission: str) -> None:
+    """Refuse a super-admin who acts in no tenant where only the header can say which one is meant.
+
+    Raises:
+        MalformedRequestError: no tenant was named.
+    """
+    if not caller.tenant_id and permission.partition(":")[0] not in _TENANT_STANDS_IN_PATH:
+        raise MalformedRequestError("Name the tenant in the header X-Tenant-ID")
 
 
 def is_in_scope(scopes: tuple[str, ...] | None, permission: str) -> bool:
