@@ -25,7 +25,7 @@ class ClientAddresses:
 
     def resolve(self, peer: str, forwarded_for: str | None) -> str:
         """Return the nearest address that is no trusted proxy, walking ``X-Forwarded-For`` from its right end."""
-        if not self._is_trusted(peer):
+        if not self.is_trusted(peer):
             return peer
         address = peer
         for hop in reversed((forwarded_for or "").split(",")):
@@ -33,19 +33,20 @@ class ClientAddresses:
             if not _is_address(candidate):
                 break
             address = candidate
-            if not self._is_trusted(candidate):
+            if not self.is_trusted(candidate):
                 break
         return address
 
     def scheme(self, peer: str, own: str, forwarded_proto: str | None) -> str:
         """Return ``http`` or ``https`` as the client saw it."""
-        if forwarded_proto is not None and self._is_trusted(peer):
+        if forwarded_proto is not None and self.is_trusted(peer):
             nearest = forwarded_proto.rpartition(",")[2].strip().lower()
             if nearest in {"http", "https"}:
                 return nearest
         return own
 
-    def _is_trusted(self, address: str) -> bool:
+    def is_trusted(self, address: str) -> bool:
+        """Say whether an address is that of a proxy that is believed."""
         if not _is_address(address):
             return False
         parsed = ip_address(address)

@@ -13,17 +13,20 @@ from collections.abc import Coroutine, Generator
 from types import coroutine
 from typing import Any, Final, Protocol
 
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from watchword.errors import MalformedRequestError
+from watchword.errors import HeadersTooLargeError, MalformedRequestError, TargetTooLongError, WatchwordError
 from watchword.wire.asgi import send_response
 from watchword.wire.client_address import address_bucket
-from watchword.wire.problems import raw_problem
+from watchword.wire.problems import unread_request_response
 from watchword.wire.request import Request
 from watchword.wire.response import STATUS_LINES, Response
 
 _BODYLESS: Final = frozenset({b"GET", b"HEAD"})
 _NEEDS_SLOW_LANE: Final = frozenset({b"content-length", b"transfer-encoding", b"upgrade", b"expect"})
+_NOTED: Final = _NEEDS_SLOW_LANE | {b"host"}
+_VERSIONS: Final = frozenset({"1.1", "1.0"})
 _WRITE_BUFFER_MAX: Final = 65_536
 """Bytes a client may leave unread before its further requests wait in the ASGI lane, where writing can pause."""
 
@@ -31,13 +34,17 @@ _CHECK_SECONDS: Final = 1.0
 """How often a connection looks whether its client stalls."""
 
 _BODY_SECONDS_MAX: Final = 60.0
-"""How long a whole body may take, so that a client cannot hold a request by a byte now and then."""
+"""How long a whole body may take, so that a client cannot hold a request by a byte now and then. What is sent on
+after the answer was given is read for so long and thrown away: hanging up at once would take the answer along."""
 
 URL_BYTES_MAX: Final = 16_384
 HEADER_BYTES_MAX: Final = 65_536
 """The longest target and the most header bytes of one request; nobody honest comes near."""
 
 HEADERS_MAX: Final = 100
+
+_UNENDED_BYTES_MAX: Final = 65_536
+"""Bytes that may come without ending anything: no target, no header, no part of a body."""
 
 
 class Answering(Protocol):
@@ -49,7 +56,11 @@ class Answering(Protocol):
     connections_per_address: int
     connections: Counter[str]
 
-    def make_request(  # noqa: D102 - documented at the application
+    def is_trusted_proxy(self, peer: str) -> bool: ...  # noqa: D102 - documented at the application
+
+    def note_unread_request(self, error: WatchwordError) -> str: ...  # noqa: D102 - the same
+
+    def make_request(  # noqa: D102 - the same
         self, method: str, target: bytes, headers: list[tuple[bytes, bytes]], *, peer: str, scheme: str
     ) -> Request: ...
 
@@ -66,13 +77,21 @@ class FastLaneProtocol(HttpToolsProtocol):
         self._peer = self.client[0] if self.client else ""
         self._bucket = address_bucket(self._peer)
         self._in_fast_lane = False
-        self._head_bytes = 0
+        self._is_refused = False
+        self._head_is_complete = False
+        self._has_host = False
+        self._head_bytes = self._body_bytes = 0
+        self._unended_bytes = 0
+        self._seen = (0.0, 0, 0)
         self._waiting_since: float | None = self.loop.time()
-        self._began = self._idle_since = self._waiting_since
+        self._began = self._idle_since = self._read_at = self._waiting_since
+        self._unread_bytes = 0
         self._application.connections[self._bucket] += 1
         self._watch = self.loop.call_later(_CHECK_SECONDS, self._look)
-        if self._application.connections[self._bucket] > self._application.connections_per_address:
-            transport.close()
+        # A trusted proxy stands for many clients; it bounds them itself.
+        too_many = self._application.connections[self._bucket] > self._application.connections_per_address
+        if too_many and not self._application.is_trusted_proxy(self._peer):
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the connection off the count."""
@@ -83,44 +102,66 @@ class FastLaneProtocol(HttpToolsProtocol):
             del counts[self._bucket]
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Read what came; what is no HTTP, or never ends, is refused."""
+        self._unset_keepalive_if_required()
+        rest = data
+        while rest and not self._is_refused:
+            try:
+                self.parser.feed_data(rest)
+            except HttpParserUpgrade as upgrade:
+                # Another protocol was asked for, which may be ignored (RFC 9110 §7.8): what follows is still HTTP.
+                rest = rest[upgrade.args[0] :]
+            except HttpParserError as error:
+                self._refuse(_refusal_behind(error))
+            else:
+                break
+        if self._waiting_since is not None:
+            self._bound_unended(len(data))
+
     def on_message_begin(self) -> None:
         """Begin a request; the ASGI scope is made later and only where it is needed."""
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
         self._in_fast_lane = self._application.fast_lane
-        self._head_bytes = 0
+        self._head_is_complete = self._has_host = False
+        self._head_bytes = self._body_bytes = 0
         self._waiting_since = self._began = self.loop.time()
 
     def on_url(self, url: bytes) -> None:
         """Take the next part of the target."""
         self.url += url
+        self._head_bytes += len(url)
         if len(self.url) > URL_BYTES_MAX:
-            self._refuse(b"414 URI Too Long")
+            raise TargetTooLongError
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one header."""
         name = name.lower()
-        if name in _NEEDS_SLOW_LANE:
-            self._in_fast_lane = False
-            if name == b"expect" and value.lower() == b"100-continue":
-                self.expect_100_continue = True
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > HEADER_BYTES_MAX or len(self.headers) >= HEADERS_MAX:
-            self._refuse(b"431 Request Header Fields Too Large")
+            raise HeadersTooLargeError
+        if self._head_is_complete:
+            # A trailer is no header (RFC 9110 §6.5.1): it could bring a credential past whoever checked the head.
+            return
+        if name in _NOTED:
+            self._note(name, value)
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Decide the lane."""
-        method = self.parser.get_method()
+        self._head_is_complete = True
+        version = self.parser.get_http_version()
+        self._require_plain_head(version)
         if (
             self._in_fast_lane
-            and method in _BODYLESS
+            and self.parser.get_method() in _BODYLESS
             and self.url.startswith(b"/")
             and (self.cycle is None or self.cycle.response_complete)
             and not self.flow.write_paused
             and self.transport.get_write_buffer_size() < _WRITE_BUFFER_MAX
-            and self.parser.get_http_version() == "1.1"
+            and version == "1.1"
         ):
             return
         self._in_fast_lane = False
@@ -129,7 +170,7 @@ class FastLaneProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Answer, if this request is in the fast lane; else tell ASGI that the body is complete."""
         self._waiting_since = None
-        self._idle_since = self._began
+        self._idle_since = self.loop.time()
         if self._in_fast_lane:
             self._answer_now()
         else:
@@ -138,7 +179,31 @@ class FastLaneProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Hand on a part of the body and note that it moves."""
         self._waiting_since = self.loop.time()
+        self._body_bytes += len(body)
         super().on_body(body)
+
+    def _note(self, name: bytes, value: bytes) -> None:
+        if name == b"host":
+            self._has_host = True
+            return
+        self._in_fast_lane = False
+        if name == b"expect":
+            self.expect_100_continue = value.lower() == b"100-continue"
+        elif name == b"transfer-encoding" and value.lower() != b"chunked":
+            raise MalformedRequestError("Chunked is the only transfer coding that is read here")
+
+    def _require_plain_head(self, version: str) -> None:
+        """Refuse what a server before us may have understood in another way (RFC 9112 §3.2, §6.1)."""
+        if version not in _VERSIONS:
+            raise MalformedRequestError("HTTP/1.1 is spoken here")
+        if version == "1.0":
+            self.expect_100_continue = False
+            if any(name == b"transfer-encoding" for name, _ in self.headers):
+                raise MalformedRequestError("HTTP/1.0 has no transfer codings")
+        elif not self._has_host:
+            raise MalformedRequestError("The Host header is missing")
+        if b"#" in self.url:
+            raise MalformedRequestError("The request target holds a fragment")
 
     def _answer_now(self) -> None:
         method = self.parser.get_method().decode("ascii")
@@ -188,38 +253,75 @@ class FastLaneProtocol(HttpToolsProtocol):
         self.headers.extend(headers)
         HttpToolsProtocol.on_headers_complete(self)
 
-    def _refuse(self, status: bytes) -> None:
-        self._in_fast_lane = False
-        if not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-            self.transport.close()
-        raise _RequestRefusedError
+    def _refuse(self, error: WatchwordError) -> None:
+        """Answer what cannot be read, and hang up; earlier requests of the connection are answered first."""
+        self._is_refused = True
+        cycle = self.cycle
+        if self.transport.is_closing():
+            return
+        if cycle is not None and not cycle.response_complete:
+            if not self._head_is_complete:
+                # The fault lies behind requests that are still being answered, the last of which ends it all.
+                cycle.keep_alive = False
+                self._waiting_since = None
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started or self.pipeline:
+                self.transport.close()
+                return
+        response = unread_request_response(error, self._application.note_unread_request(error))
+        head = STATUS_LINES[response.status] + response.lines
+        self.transport.write(
+            head + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(response.body) + response.body
+        )
+        self.transport.close()
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, in the shape of every other error, and hang up."""
-        if not self.transport.is_closing():
-            body = raw_problem(MalformedRequestError(msg.rstrip(".")))
-            head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-            self.transport.write(STATUS_LINES[400] + head + body)
-            self.transport.close()
+    def _bound_unended(self, length: int) -> None:
+        """Refuse a header, or whatever else the parser gathers, that goes on and on."""
+        seen = (self._began, self._head_bytes, self._body_bytes)
+        if seen != self._seen:
+            self._seen, self._unended_bytes = seen, 0
+            return
+        self._unended_bytes += length
+        if self._unended_bytes > _UNENDED_BYTES_MAX and not self._is_refused:
+            self._refuse(HeadersTooLargeError())
 
     def _look(self) -> None:
         self._watch = self.loop.call_later(_CHECK_SECONDS, self._look)
-        if not self.transport.is_closing() and self._stands_still(self.loop.time()):
+        now = self.loop.time()
+        if self._is_left_unread(now):
+            self.transport.abort()
+        elif not self.transport.is_closing() and self._stands_still(now):
             self.transport.close()
 
+    def _is_left_unread(self, now: float) -> bool:
+        """Say whether the client has taken nothing for long of what waits for it, be it only the end."""
+        unread = self.transport.get_write_buffer_size()
+        if unread < self._unread_bytes or (unread == 0 and not self.transport.is_closing()):
+            self._read_at = now
+        self._unread_bytes = unread
+        return now - self._read_at > self._application.body_seconds
+
     def _stands_still(self, now: float) -> bool:
-        busy = self.cycle is not None and not self.cycle.response_complete
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._idle_since = now
         if self._waiting_since is None:
-            return not busy and now - self._idle_since > self.timeout_keep_alive
-        if busy and self.cycle.more_body:
+            return now - self._idle_since > self.timeout_keep_alive
+        if self.flow.read_paused:
+            # It is we who do not read on.
+            self._waiting_since = now
+            return False
+        if self._head_is_complete:
             slow = now - self._began > _BODY_SECONDS_MAX
             return slow or now - self._waiting_since > self._application.body_seconds
         return now - self._waiting_since > self._application.header_seconds
 
 
-class _RequestRefusedError(Exception):
-    """Stops the parser after an answer that ends the connection; the parser reports it as an invalid request."""
+def _refusal_behind(error: HttpParserError) -> WatchwordError:
+    """Return the error that a callback raised, or one for what the parser itself could not read."""
+    cause = error.__context__
+    return cause if isinstance(cause, WatchwordError) else MalformedRequestError("This is no valid HTTP request")
 
 
 @coroutine

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 from watchword.errors import WatchwordError
 from watchword.wire.response import Response, header_line, json_response
 from watchword.wire.routes import ErrorStyle
+
+_LINES_OF_THE_UNREAD: Final = (
+    b"x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\n"
+    b"content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
+)
 
 
 def problem_response(error: WatchwordError, style: ErrorStyle = "document") -> Response:
@@ -18,9 +24,11 @@ def problem_response(error: WatchwordError, style: ErrorStyle = "document") -> R
     return Response(rendered.status, rendered.body, rendered.lines)
 
 
-def raw_problem(error: WatchwordError) -> bytes:
-    """Return the body of an error in the document's shape, for places that answer before a request exists."""
-    return problem_response(error).body
+def unread_request_response(error: WatchwordError, request_id: str) -> Response:
+    """Answer bytes that never became a request, with the lines that every other answer carries."""
+    response = problem_response(error)
+    response.lines += _LINES_OF_THE_UNREAD + header_line("x-request-id", request_id)
+    return response
 
 
 @lru_cache(maxsize=256)
