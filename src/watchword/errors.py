@@ -261,15 +261,6 @@ class TargetTooLongError(WatchwordError):
     sentence = "The request target is too long"
 
 
-class TargetTooLongError(WatchwordError):
-    """The request target, path and query, is longer than any honest one."""
-
-    status = 414
-    name = "UriTooLong"
-    code = "URI_TOO_LONG"
-    sentence = "The request target is too long"
-
-
 class UnsupportedMediaTypeError(WatchwordError):
     """The body is not what the endpoint reads."""
 
@@ -296,15 +287,6 @@ class RateLimitExceededError(WatchwordError):
             extensions={"retryAfter": retry_after_seconds},
             headers=(("retry-after", str(retry_after_seconds)), *headers),
         )
-
-
-class HeadersTooLargeError(WatchwordError):
-    """The headers are more, or longer, than any honest ones."""
-
-    status = 431
-    name = "RequestHeaderFieldsTooLarge"
-    code = "HEADERS_TOO_LARGE"
-    sentence = "The request headers are too large"
 
 
 class HeadersTooLargeError(WatchwordError):

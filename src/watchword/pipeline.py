@@ -113,18 +113,6 @@ class Pipeline:
         self._count += 1
         return f"{self._id_prefix}{self._count:08x}"
 
-    def note_unread_request(self, error: WatchwordError) -> str:
-        """Log that bytes came which are no request, and return the id that its answer carries."""
-        request_id = self._next_id()
-        self._log.event(
-            "info", "request.unread", self._clock.now_ms(), requestId=request_id, status=error.status, reason=error.code
-        )
-        return request_id
-
-    def _next_id(self) -> str:
-        self._count += 1
-        return f"{self._id_prefix}{self._count:08x}"
-
     async def _serve(self, request: Request, now_ms: int, progress: _Progress) -> Response:
         bucket = address_bucket(request.client_address)
         self._limiter.require_address(bucket, now_ms)
