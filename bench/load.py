@@ -2,7 +2,8 @@
 
 Run as a process of its own on its own core:
     python bench/load.py --port 8443 --seconds 2 --connections 32 --expect 200 < request.bin
-prints one JSON line: requests, seconds, per_second, p50_us, p99_us, wrong (answers of another status).
+prints one JSON line: requests, seconds, per_second, p50_us, p99_us, wrong (answers of another status), busy (the share
+of its core that the load itself took: near 1, it is the load that is measured).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import re
 import ssl
 import sys
@@ -52,10 +54,12 @@ class Connection(asyncio.Protocol):
         if not buffer.startswith(run.expected):
             run.wrong += 1
             run.wrong_example = buffer[:300]
-        if time.perf_counter_ns() < run.until_ns:
-            self._send()
-        else:
+        if time.perf_counter_ns() >= run.until_ns:
             self.transport.close()
+        elif run.pause_seconds:
+            run.loop.call_later(run.pause_seconds * random.uniform(0.5, 1.5), self._send)
+        else:
+            self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note the end; one that the server makes ends the run."""
@@ -66,6 +70,8 @@ class Connection(asyncio.Protocol):
             self.run.done.set_result(None)
 
     def _send(self) -> None:
+        if self.transport.is_closing():
+            return
         self.sent_ns = time.perf_counter_ns()
         requests = self.run.requests
         self.run.next = (self.run.next + 1) % len(requests)
@@ -83,8 +89,10 @@ class Run:
         self.wrong = 0
         self.wrong_example = b""
         self.open = connections
+        self.pause_seconds = 0.0
         self.until_ns = time.perf_counter_ns() + int(seconds * 1e9)
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.loop = asyncio.get_running_loop()
+        self.done: asyncio.Future[None] = self.loop.create_future()
 
 
 async def load(arguments: argparse.Namespace, requests: list[bytes]) -> dict[str, float]:
@@ -97,10 +105,16 @@ async def load(arguments: argparse.Namespace, requests: list[bytes]) -> dict[str
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
     run = Run(requests, f"HTTP/1.1 {arguments.expect} ".encode(), arguments.seconds, arguments.connections)
+    run.pause_seconds = arguments.pause_ms / 1000
     for _ in range(arguments.connections):
-        await loop.create_connection(lambda: Connection(run), "127.0.0.1", arguments.port, ssl=context)
+        source = (_loopback_address(), 0) if arguments.many_addresses else None
+        await loop.create_connection(
+            lambda: Connection(run), "127.0.0.1", arguments.port, ssl=context, local_addr=source
+        )
+    began_cpu = time.process_time()
     await asyncio.wait_for(run.done, arguments.seconds + 30)
     seconds = time.perf_counter() - began
+    busy = (time.process_time() - began_cpu) / seconds
     latencies = sorted(run.latencies)
     if run.wrong:
         sys.stderr.write(f"{run.wrong} unexpected answers, for example {run.wrong_example!r}\n")
@@ -111,7 +125,13 @@ async def load(arguments: argparse.Namespace, requests: list[bytes]) -> dict[str
         "p50_us": latencies[len(latencies) // 2] / 1000,
         "p99_us": latencies[int(len(latencies) * 0.99)] / 1000,
         "wrong": run.wrong,
+        "busy": busy,
     }
+
+
+def _loopback_address() -> str:
+    """Choose one of the many addresses of the loopback network: a limit for each client address counts each apart."""
+    return ".".join(["127", *(str(random.randrange(1, 255)) for _ in range(3))])
 
 
 def main() -> None:
@@ -123,6 +143,8 @@ def main() -> None:
     parser.add_argument("--expect", type=int, default=200)
     parser.add_argument("--core", type=int, default=None)
     parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--pause-ms", type=float, default=0, help="mean pause of each connection between requests")
+    parser.add_argument("--many-addresses", action="store_true", help="a client address for each connection")
     arguments = parser.parse_args()
     if arguments.core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {arguments.core})
