@@ -144,6 +144,20 @@ class TestGroups:
         asyncio.run(database.close())
 
 
+class TestClosing:
+    """Closing while others are at work."""
+
+    async def test_scans_end_in_an_answer_or_a_refusal(self, path: Path, generations: Generations) -> None:
+        """Scans under way or waiting when the database is closed are answered or refused, never cancelled."""
+        database = SqliteDatabase(path, generations=generations, readers=1)
+        await make_notes(database)
+        scans = [asyncio.create_task(database.scan_rows(LIST)) for _ in range(20)]
+        await asyncio.sleep(0)
+        await database.close()
+        for result in await asyncio.gather(*scans, return_exceptions=True):
+            assert isinstance(result, UnavailableError) or result == []
+
+
 class TestOtherProcesses:
     """The file is shared with others."""
 
@@ -356,7 +370,7 @@ class TestFile:
     async def test_only_its_owner_can_read_it(self, notes: SqliteDatabase, path: Path) -> None:
         """The file, its write-ahead log and its index are the owner's alone, whatever the umask."""
         await add_note(notes, "a")
-        for end in ("", "-wal", "-shm"):
+        for end in ("", "-wal", "-shm", "-turn"):
             assert stat.S_IMODE(path.with_name(path.name + end).stat().st_mode) == 0o600
 
     async def test_it_is_kept_durable(self, notes: SqliteDatabase) -> None:
@@ -374,11 +388,13 @@ class TestFile:
         assert await count_notes(notes) == 0
 
     async def test_closing_leaves_one_file(self, path: Path, generations: Generations) -> None:
-        """After the last process has closed, everything stands in the one file."""
+        """After the last process has closed, everything stands in the one file; that of the turn is empty."""
         database = SqliteDatabase(path, generations=generations)
         await make_notes(database)
         assert await count_notes(database) == 0
         await database.scan_rows(LIST)
         await database.close()
         await database.close()
-        assert [entry.name for entry in os.scandir(path.parent) if entry.name.startswith(path.name)] == [path.name]
+        names = {entry.name for entry in os.scandir(path.parent) if entry.name.startswith(path.name)}
+        assert names == {path.name, f"{path.name}-turn"}
+        assert path.with_name(f"{path.name}-turn").stat().st_size == 0

@@ -117,7 +117,8 @@ class SqliteDatabase:
 
     def _close(self) -> None:
         self._warming.join()
-        self._scanners.shutdown(cancel_futures=True)
+        # Scans that wait are refused when their turn comes; one that runs has its deadline.
+        self._scanners.shutdown()
         with self._readers_door:
             for reader in self._readers:
                 # One that reads at this very moment is left to the end of its thread.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -27,6 +28,9 @@ _WAITING_MAX: Final = 10_000
 
 _GROUP_MAX: Final = 256
 """Transactions in one commit: large enough that the flush no longer counts, small enough that none waits long."""
+
+_TURN_SECONDS: Final = 0.005
+"""How long a process may begin one group after the other before it lines up behind the other processes again."""
 
 _LOOK_SECONDS: Final = 0.5
 """How often an idle writer looks whether its file is still in its place."""
@@ -47,6 +51,8 @@ class SqliteWriter:
         self._errors = errors
         self._epoch = file.epoch
         self._connection = file.open_writer()
+        self._turn = file.open_turn()
+        self._turn_until = 0.0
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._door = threading.Lock()
         self._closed = False
@@ -87,6 +93,7 @@ class SqliteWriter:
             last = self._commit_group(self._gather(first))
             if last:
                 break
+        self._turn.close()
         with suppress(apsw.Error):
             self._connection.close()
 
@@ -102,7 +109,7 @@ class SqliteWriter:
         group = [waiting for waiting in gathered if waiting is not None]
         try:
             self._look_at_file()
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._begin()
             for waiting in group:
                 # A caller who has gone before its turn wants nothing written.
                 if not waiting.future.cancelled():
@@ -117,6 +124,17 @@ class SqliteWriter:
             self._generations.bump(withdrawn)
         _deliver(group)
         return gathered[-1] is None
+
+    def _begin(self) -> None:
+        if time.monotonic() < self._turn_until:
+            self._connection.execute("BEGIN IMMEDIATE")
+            return
+        self._turn.take()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        finally:
+            self._turn.give()
+        self._turn_until = time.monotonic() + _TURN_SECONDS
 
     def _look_at_file(self) -> None:
         self._file.look()
