@@ -15,6 +15,8 @@ from watchword.db.migrate import migrate
 from watchword.db.postgres import PostgresDatabase
 from watchword.db.sqlite import SqliteDatabase
 
+pytest_plugins = ["world_fixtures"]
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:

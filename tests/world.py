@@ -88,9 +88,9 @@ def make_settings(directory: Path, **changes: str) -> Settings:
     return load_settings({}, directory, texts)
 
 
-async def build_world(directory: Path, clock: SetClock) -> World:
+async def build_world(directory: Path, clock: SetClock, **changes: str) -> World:
     """Make the installation in an empty directory."""
-    application = await Application.open(make_settings(directory), clock=clock, log=Log(io.BytesIO()))
+    application = await Application.open(make_settings(directory, **changes), clock=clock, log=Log(io.BytesIO()))
     try:
         return await _inhabit(application, clock)
     finally:
