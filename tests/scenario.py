@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import httpx
 import msgspec
@@ -120,9 +119,9 @@ def fill(text: str, names: Mapping[str, str]) -> str:
     return text
 
 
-def code_of(response: httpx.Response) -> Any:
+def code_of(response: httpx.Response) -> str:
     """Return the error's code."""
-    return response.json()["errors"][0]["extensions"]["code"]
+    return str(response.json()["errors"][0]["extensions"]["code"])
 
 
 def _fill_json(value: object, names: Mapping[str, str]) -> object:
