@@ -315,6 +315,13 @@ def test_a_list_may_come_in_two_spellings() -> None:
     assert parse("where%5Bprice%5D%5Bin%5D=1%2C2") == parse("where[price][in]=1,2")
 
 
+def test_times_beyond_what_ids_hold_are_the_first_or_last() -> None:
+    """Times before 1970 and far in the future, with offsets or a leap second, are times; others are refused."""
+    for text in ("0001-01-01", "9999-12-31T23:59:59Z", "2016-12-31T23:59:60Z", "2026-01-07T19:00:00%2B09:00"):
+        assert parse(f"where[createdAt][equals]={text}")
+    assert parse("where[createdAt][equals]=1960-01-01") == parse("where[createdAt][equals]=1970-01-01")
+
+
 async def test_the_most_demanding_filter_is_served(stocked: Stocked) -> None:
     """A filter at every bound at once is still a query that both databases take."""
     shop, _ = stocked

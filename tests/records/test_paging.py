@@ -164,3 +164,8 @@ def test_a_written_cursor_is_read_back(products: CollectionType, values: tuple[s
 def test_the_order_of_ids_is_the_order_of_creation(products: CollectionType, sort: str) -> None:
     """Sorting by creation is sorting by id, whatever stands behind it."""
     assert parse_order(sort, products.fields) == NEWEST_FIRST
+
+
+def test_a_field_named_again_cannot_matter(products: CollectionType) -> None:
+    """A repeated field leaves the order as it is, in whichever direction it comes."""
+    assert parse_order("price,-price,price", products.fields) == parse_order("price", products.fields)

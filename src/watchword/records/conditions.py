@@ -33,8 +33,6 @@ class Parameters:
         return f"${len(self.values)}"
 
 
-NOTHING: Final = Sql("TRUE", "TRUE")
-
 _TEMPLATES: Final[dict[str, Sql]] = {
     "not_equals": Sql("{field} IS NOT {values}", "{field} IS DISTINCT FROM {values}"),
     **{
@@ -53,11 +51,9 @@ _TEMPLATES: Final[dict[str, Sql]] = {
 
 
 def write_filter(wanted: Filter, parameters: Parameters, *, id_kind: str) -> Sql:
-    """Write a filter; comparisons leave out documents without the field, ``not_equals`` and ``not_in`` take them."""
+    """Write a filter that has conditions; comparisons leave out documents without the field, ``not_equals`` and ``not_in`` take them."""
     if isinstance(wanted, Condition):
         return _write_condition(wanted, parameters, id_kind)
-    if not wanted.members:
-        return NOTHING
     members = [write_filter(member, parameters, id_kind=id_kind) for member in wanted.members]
     word = " AND " if wanted.joined == "and" else " OR "
     return Sql(

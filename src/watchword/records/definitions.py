@@ -13,6 +13,7 @@ import msgspec
 from watchword.ids import PREFIXES
 from watchword.records.fields import Field, make_fields
 from watchword.records.schema import SchemaChecker
+from watchword.wire.json_body import INTEGER_MAX
 
 Action = Literal["read", "create", "update", "delete"]
 Access = Literal["public", "member", "editor", "admin", "nobody"]
@@ -113,7 +114,7 @@ PRODUCTS: Final = Collection(
             "price": {
                 "type": "integer",
                 "minimum": 0,
-                "maximum": 9_007_199_254_740_991,
+                "maximum": INTEGER_MAX,
                 "description": "In the currency's minor unit: cents for USD, won for KRW.",
             },
             "currency": {
@@ -134,7 +135,7 @@ PRODUCTS: Final = Collection(
             "stock": {
                 "type": ["integer", "null"],
                 "minimum": 0,
-                "maximum": 9_007_199_254_740_991,
+                "maximum": INTEGER_MAX,
                 "description": "Pieces at hand; left out or null where nobody counts.",
             },
             "status": {

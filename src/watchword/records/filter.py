@@ -14,6 +14,7 @@ import msgspec
 
 from watchword.errors import InvalidFieldsError
 from watchword.records.fields import Field
+from watchword.wire.json_body import INTEGER_MAX
 
 Operator = Literal[
     "equals",
@@ -38,7 +39,6 @@ VALUES_MAX: Final = 100
 """Values of one ``in``: as many as a page has documents."""
 
 VALUE_CHARACTERS_MAX: Final = 1000
-_INTEGER_MAX: Final = 2**53 - 1
 
 OPERATOR_NAMES: Final[tuple[Operator, ...]] = get_args(Operator)
 _OPERATORS: Final[dict[str, Operator]] = {name: name for name in OPERATOR_NAMES}
@@ -214,9 +214,9 @@ _NUMBER: Final = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1
 
 
 def _read_integer(text: str, path: tuple[str, ...]) -> int:
-    value = int(text) if _INTEGER.fullmatch(text) else _INTEGER_MAX + 1
-    if not -_INTEGER_MAX <= value <= _INTEGER_MAX:
-        raise _fault(path, f"must be an integer between -{_INTEGER_MAX} and {_INTEGER_MAX}")
+    value = int(text) if _INTEGER.fullmatch(text) else INTEGER_MAX + 1
+    if not -INTEGER_MAX <= value <= INTEGER_MAX:
+        raise _fault(path, f"must be an integer between -{INTEGER_MAX} and {INTEGER_MAX}")
     return value
 
 
@@ -240,7 +240,8 @@ _TIME_MAX_MS: Final = 2**48 - 2
 
 def _read_time(text: str, path: tuple[str, ...]) -> int:
     try:
-        moment = datetime.fromisoformat(text)
+        # A leap second (RFC 3339 §5.6) is taken for the one before it: clocks of machines do not show it.
+        moment = datetime.fromisoformat(text.replace(":60", ":59"))
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         value = (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from watchword.records.definitions import CollectionType
-from watchword.records.filter import CONDITIONS_MAX, OPERATOR_NAMES
+from watchword.records.fields import Field
+from watchword.records.filter import CONDITIONS_MAX, OPERATOR_NAMES, VALUE_CHARACTERS_MAX
 from watchword.records.paging import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, SORT_KEYS_MAX
+from watchword.wire.json_body import INTEGER_MAX
 
 Schema = dict[str, Any]
 
@@ -107,49 +109,60 @@ def deleted_schema(collection: CollectionType) -> Schema:
 
 def list_parameters(collection: CollectionType) -> tuple[Schema, ...]:
     """Describe the query of a list."""
-    sortable = ", ".join(field.name for field in collection.fields.values() if field.is_sortable)
+    key = f"-?({'|'.join(field.name for field in collection.fields.values() if field.is_sortable)})"
+    keys = {"type": "string", "pattern": f"^{key}(,{key}){{0,{SORT_KEYS_MAX - 1}}}$"}
+    limit = {"type": "integer", "minimum": 0, "maximum": PAGE_MAX, "default": LIMIT_DEFAULT}
+    page = {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": 1}
     return (
-        _query(
-            "limit", {"type": "integer", "minimum": 0, "default": LIMIT_DEFAULT}, f"At most {LIMIT_MAX}; 0 is that."
-        ),
-        _query("page", {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": 1}, "The first page is 1."),
-        _query("sort", {"type": "string"}, f"Up to {SORT_KEYS_MAX} of {sortable}; a minus before one turns it round."),
+        _query("limit", limit, f"At most {LIMIT_MAX} are given; 0 asks for that many."),
+        _query("page", page, "The first page is 1."),
+        _query("sort", keys, f"Up to {SORT_KEYS_MAX} fields; a minus before one turns it round."),
         _query("after", {"type": "string"}, "The nextCursor of the page before, in place of page."),
-        *count_parameters(),
-        select_parameter(),
+        select_parameter(collection),
+        *count_parameters(collection),
     )
 
 
-def count_parameters() -> tuple[Schema, ...]:
-    """Describe the filter of lists and counts."""
-    return (
-        {
-            **_query(
-                "where",
-                {"type": "object"},
-                f"where[field][operator]=value with {', '.join(OPERATOR_NAMES)}; and, or nest; "
-                f"at most {CONDITIONS_MAX} conditions.",
-            ),
-            "style": "deepObject",
-            "explode": True,
-        },
+def count_parameters(collection: CollectionType) -> tuple[Schema, ...]:
+    """Describe the filter of lists and counts by its simplest form, one parameter a field."""
+    others = ", ".join(name for name in OPERATOR_NAMES if name != "equals")
+    sentence = (
+        f"Also {others}; where[or][0][field][operator] and where[and][0][field][operator] nest; "
+        f"at most {CONDITIONS_MAX} conditions."
+    )
+    return tuple(
+        _query(f"where[{field.name}][equals]", _value_schema(field), sentence)
+        for field in collection.fields.values()
+        if field.kind != "other"
     )
 
 
-def select_parameter() -> Schema:
+def select_parameter(collection: CollectionType) -> Schema:
     """Describe the cut of documents to some of their fields."""
-    return {
-        **_query(
-            "select", {"type": "object"}, "select[field]=true takes fields, =false leaves them out; the id stays."
-        ),
-        "style": "deepObject",
-        "explode": True,
-    }
+    name = f"({'|'.join(collection.fields)})"
+    schema = {"type": "string", "pattern": f"^{name}(,{name}){{0,{len(collection.fields) - 1}}}$"}
+    sentence = "Fields to take; or select[field]=true to take, select[field]=false to leave out. The id stays."
+    return _query("select", schema, sentence)
 
 
-def header_parameter(name: str, sentence: str) -> Schema:
+def _value_schema(field: Field) -> Schema:
+    if field.choices:
+        return {"type": "string", "enum": list(field.choices)}
+    match field.kind:
+        case "integer":
+            return {"type": "integer", "minimum": -INTEGER_MAX, "maximum": INTEGER_MAX}
+        case "number" | "boolean":
+            return {"type": field.kind}
+        case "created" | "updated":
+            return _TIME
+        case _:
+            return {"type": "string", "maxLength": VALUE_CHARACTERS_MAX}
+
+
+def header_parameter(name: str, sentence: str, *, pattern: str | None = None) -> Schema:
     """Describe a request header."""
-    return {"name": name, "in": "header", "required": False, "description": sentence, "schema": {"type": "string"}}
+    schema = {"type": "string"} if pattern is None else {"type": "string", "pattern": pattern}
+    return {"name": name, "in": "header", "required": False, "description": sentence, "schema": schema}
 
 
 def _query(name: str, schema: Schema, sentence: str) -> Schema:

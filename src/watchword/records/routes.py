@@ -23,7 +23,9 @@ from watchword.wire.routes import Route
 
 _IF_MATCH = header_parameter("If-Match", "The ETag that the change is meant for; another version gives 412.")
 _IF_NONE_MATCH = header_parameter("If-None-Match", "The ETag that you hold; the same version gives 304.")
-_IDEMPOTENCY_KEY = header_parameter("Idempotency-Key", "Sent again within 24 hours, it gives the first answer again.")
+_IDEMPOTENCY_KEY = header_parameter(
+    "Idempotency-Key", "Sent again within 24 hours, it gives the first answer again.", pattern="^[!-~]{1,255}$"
+)
 
 
 def make_routes(database: Database, collections: tuple[Collection, ...] = BUILT_IN) -> tuple[Route, ...]:
@@ -56,7 +58,7 @@ def _read_routes(database: Database, kind: CollectionType) -> tuple[Route, ...]:
             summary=f"Count {kind.name}",
             permission=permission,
             publishable=public,
-            parameters=count_parameters(),
+            parameters=count_parameters(kind),
             answer_schema=count_schema(),
             tag=kind.name.capitalize(),
         ),
@@ -68,7 +70,7 @@ def _read_routes(database: Database, kind: CollectionType) -> tuple[Route, ...]:
             summary=f"Read one of {kind.name}",
             permission=permission,
             publishable=public,
-            parameters=(select_parameter(), _IF_NONE_MATCH),
+            parameters=(select_parameter(kind), _IF_NONE_MATCH),
             answer_schema=document_schema(kind),
             tag=kind.name.capitalize(),
         ),

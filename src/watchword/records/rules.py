@@ -38,7 +38,7 @@ class View(msgspec.Struct, frozen=True):
     """
 
     facet: str
-    where: Filter | None = None
+    where: Group | None = None
     is_empty: bool = False
 
 
@@ -85,12 +85,9 @@ def make_view(collection: Collection, where: Group, held: str) -> View:
     return View(wanted.pop() if wanted else ALL, Group("and", tuple(rest)) if rest else None)
 
 
-def conjunction(where: Filter | None) -> list[Condition]:
+def conjunction(where: Group | None) -> list[Condition]:
     """Return the conditions of a filter that every document in it meets."""
-    if where is None:
-        return []
-    members = _flatten(where) if isinstance(where, Group) else [where]
-    return [member for member in members if isinstance(member, Condition)]
+    return [] if where is None else [member for member in _flatten(where) if isinstance(member, Condition)]
 
 
 def _flatten(where: Group) -> list[Filter]:

@@ -153,6 +153,8 @@ def _responses(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
         str(status): {"description": sentence, "content": error}
         for status, sentence in sorted(_refusals(route).items())
     }
+    if any(parameter["name"] == "If-None-Match" for parameter in route.parameters):
+        refusals["304"] = {"description": "You hold this version already."}
     return {str(route.status): success, **refusals}
 
 
