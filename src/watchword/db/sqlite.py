@@ -36,7 +36,10 @@ _STEPS_BETWEEN_LOOKS: Final = 5_000
 _SCANS_WAITING_MAX: Final = 200
 """Scans that may wait for a reader; beyond it callers are better told to come again."""
 
-_WARM_BYTES_AT_ONCE: Final = 1024 * 1024
+_WARM_BYTES_AT_ONCE: Final = 64 * 1024
+_WARM_PAUSE_SECONDS: Final = 0.00005
+"""Reading ahead keeps the interpreter's lock: small pieces with pauses, so that the event loop goes on meanwhile."""
+
 _WARM_BYTES_MAX: Final = 4 * 1024 * 1024 * 1024
 """How much of the file is read ahead at the start; beyond it the system's page cache would hardly keep it."""
 
@@ -179,6 +182,7 @@ class SqliteDatabase:
                     is_whole, _ = connection.read("main", 0, offset, _WARM_BYTES_AT_ONCE)
                     if not is_whole or self._closed:
                         return
+                    time.sleep(_WARM_PAUSE_SECONDS)
             finally:
                 connection.close()
 

@@ -3,7 +3,8 @@ CREATE TABLE credential_usage (
     last_used_at BIGINT NOT NULL
 );
 
-CREATE TABLE limit_windows (
+-- Windows of limits are worth no flush to the disk: after a crash of the server they begin anew.
+CREATE UNLOGGED TABLE limit_windows (
     name TEXT NOT NULL,
     window_start BIGINT NOT NULL,
     taken BIGINT NOT NULL,
