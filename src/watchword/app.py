@@ -36,6 +36,7 @@ from watchword.db.postgres import PostgresDatabase
 from watchword.db.sqlite import SqliteDatabase
 from watchword.errors import WatchwordError
 from watchword.limits.limiter import Limiter
+from watchword.limits.policies import attempts_with
 from watchword.limits.shares import Shares, prune_windows
 from watchword.mail.outbound import Outbound
 from watchword.mail.sender import OutboxSender, Sender, SmtpSender
@@ -392,6 +393,7 @@ def _make_limiter(settings: Settings, stores: Stores) -> Limiter:
     return Limiter(
         plans=settings.plans,
         address_per_minute=settings.requests_per_minute_per_address,
+        attempts=attempts_with(logins_per_minute=settings.logins_per_minute_per_address),
         shares=None if alone else Shares(stores.bookkeeping),
     )
 

@@ -80,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     connections_per_address: int
     backlog: int
     requests_per_minute_per_address: int
+    logins_per_minute_per_address: int
     allowed_origins: tuple[str, ...]
     plans: Mapping[str, PlanLimits]
     smtp_url: Secret | None

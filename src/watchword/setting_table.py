@@ -271,6 +271,14 @@ SETTINGS: Final = (
         sentence="Requests that one client address may send, whoever it is; 0 is no limit.",
     ),
     Setting(
+        field="logins_per_minute_per_address",
+        variable="WATCHWORD_LOGINS_PER_MINUTE_PER_ADDRESS",
+        kind=a_number(0, 1_000_000_000),
+        default="60",
+        unit="sign-ins a minute",
+        sentence="Sign-ins that one client address may try before any lock-out looks at them; 0 is no limit.",
+    ),
+    Setting(
         field="allowed_origins",
         variable="WATCHWORD_ALLOWED_ORIGINS",
         kind=an_origin_list(),

@@ -10,7 +10,7 @@ import pytest
 from watchword.db.database import Database
 from watchword.errors import RateLimitExceededError, UnavailableError
 from watchword.limits.limiter import Limited, Limiter, Verdict, verdict_lines
-from watchword.limits.policies import ATTEMPTS, Policy
+from watchword.limits.policies import ATTEMPTS, Policy, attempts_with
 from watchword.limits.shares import Shares
 from watchword.setting_kinds import PLANS
 
@@ -107,6 +107,21 @@ async def test_attempts_are_counted_by_name() -> None:
     with pytest.raises(RateLimitExceededError):
         await limiter.require_attempt("register", "198.51.100.1", NOW)
     await limiter.require_attempt("login", "198.51.100.1", NOW)
+
+
+async def test_the_operator_sets_the_number_of_sign_ins() -> None:
+    """Sign-ins of one address are bounded by the operator's number; 0 is no bound."""
+    for allowed, passes in [(1, [True, False, False]), (0, [True, True, True])]:
+        limiter = Limiter(plans=PLANS, address_per_minute=0, attempts=attempts_with(logins_per_minute=allowed))
+        passed = []
+        for _ in range(3):
+            try:
+                await limiter.require_attempt("login", "198.51.100.1", NOW)
+            except RateLimitExceededError:
+                passed.append(False)
+            else:
+                passed.append(True)
+        assert passed == passes
 
 
 async def test_the_tightest_minute_limit_is_told() -> None:

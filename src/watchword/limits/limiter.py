@@ -48,8 +48,14 @@ class Limiter:
     """Counts requests and refuses those over a limit; ``address_per_minute`` 0 is no limit of that kind."""
 
     def __init__(
-        self, *, plans: Mapping[str, PlanLimits], address_per_minute: int, shares: Shares | None = None
+        self,
+        *,
+        plans: Mapping[str, PlanLimits],
+        address_per_minute: int,
+        attempts: Mapping[str, Policy] = ATTEMPTS,
+        shares: Shares | None = None,
     ) -> None:
+        self._attempts = attempts
         self._plans = plans
         self._address = Policy("address", address_per_minute, MINUTE)
         self._shares = shares
@@ -68,13 +74,15 @@ class Limiter:
             raise _refusal(self._address, counter, now_ms)
 
     async def require_attempt(self, name: str, subject: str, now_ms: int) -> None:
-        """Refuse more attempts at an endpoint than ``policies.ATTEMPTS`` allows one subject.
+        """Refuse more attempts at an endpoint than its policy allows one subject; a count of 0 is no limit.
 
         Raises:
             RateLimitExceededError: the window is used up.
             UnavailableError: the store is down and this limit refuses then.
         """
-        await self._take(ATTEMPTS[name], subject, now_ms)
+        policy = self._attempts[name]
+        if policy.count:
+            await self._take(policy, subject, now_ms)
 
     async def require_caller(self, caller: Limited, now_ms: int) -> Verdict | None:
         """Count a request of a proved caller: its key's own limit, then the tenant's ceilings.

@@ -33,3 +33,8 @@ ATTEMPTS: Final = {
     )
 }
 """Limits of single endpoints, counted per client address. The account's own lock-out stands in the database."""
+
+
+def attempts_with(*, logins_per_minute: int) -> dict[str, Policy]:
+    """Return the limits of single endpoints with the operator's number of sign-ins a minute, 0 for no limit."""
+    return {**ATTEMPTS, "login": msgspec.structs.replace(ATTEMPTS["login"], count=logins_per_minute)}
