@@ -14,7 +14,7 @@ from watchword.db.database import Statement, Transaction
 from watchword.doctor import Finding, examine
 from watchword.tenants.actor import OPERATOR
 from watchword.tenants.models import CreateTenant
-from watchword.wire.listeners import prepare_certificate
+from watchword.wire.certificate import prepare_certificate
 
 pytestmark = pytest.mark.anyio
 

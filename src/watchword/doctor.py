@@ -22,7 +22,8 @@ from watchword.db.postgres import PostgresDatabase
 from watchword.db.sqlite import SqliteDatabase
 from watchword.errors import ScanTooLongError, WatchwordError
 from watchword.setting_kinds import is_loopback
-from watchword.wire.tls import SERVER_NAME, certificate_expiry_ms
+from watchword.wire.certificate import SERVER_NAME
+from watchword.wire.tls import certificate_expiry_ms
 
 Verdict = Literal["good", "note", "bad"]
 

@@ -18,8 +18,8 @@ from watchword.app import Application
 from watchword.clock import SystemClock
 from watchword.config import Settings, settings_from_texts
 from watchword.supervisor import Handover
-from watchword.wire.listeners import Sockets, prepare_certificate, run, serve, sockets_from_descriptors
-from watchword.wire.tls import CertificateFiles
+from watchword.wire.certificate import CertificateFiles, prepare_certificate
+from watchword.wire.listeners import Sockets, run, serve, sockets_from_descriptors
 
 Preparation = Callable[[Application], Awaitable[None]]
 

@@ -19,7 +19,7 @@ import pytest
 
 from commands.conftest import Run, Said
 from watchword.commands.banner import Banner, show_banner, try_lines
-from watchword.wire.tls import AUTHORITY_NAME
+from watchword.wire.certificate import AUTHORITY_NAME
 
 DATA = Path("watchword-data")
 PASSWORD = "correct horse battery\n"

@@ -22,16 +22,16 @@ from watchword.config import SettingError, Settings, load_settings
 from watchword.observe import Log
 from watchword.wire import listeners
 from watchword.wire.asgi import Message, Receive, Send
+from watchword.wire.certificate import AUTHORITY_NAME, CertificateFiles, prepare_certificate
 from watchword.wire.listeners import (
     Sockets,
     bind_sockets,
     make_tls_context,
-    prepare_certificate,
     run,
     serve,
     sockets_from_descriptors,
 )
-from watchword.wire.tls import AUTHORITY_NAME, CertificateFiles, ensure_development_certificate
+from watchword.wire.tls import ensure_development_certificate
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 

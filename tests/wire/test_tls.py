@@ -13,13 +13,8 @@ import pytest
 from cryptography import x509
 
 from support import START_MS
-from watchword.wire.tls import (
-    AUTHORITY_KEY_NAME,
-    AUTHORITY_NAME,
-    SERVER_NAME,
-    certificate_expiry_ms,
-    ensure_development_certificate,
-)
+from watchword.wire.certificate import AUTHORITY_KEY_NAME, AUTHORITY_NAME, OWN_NAMES, SERVER_NAME, proves_itself
+from watchword.wire.tls import certificate_expiry_ms, ensure_development_certificate
 
 DAY_MS = 86_400_000
 
@@ -176,3 +171,33 @@ def test_expiry_of_no_certificate(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="PEM"):
         certificate_expiry_ms(tmp_path / "x")
+
+
+def test_good_certificate_proves_itself(tmp_path: Path) -> None:
+    """A certificate that clients accept for all wanted names, and for some time yet, is recognised without its maker."""
+    ensure_development_certificate(tmp_path, ("build.internal",), now_ms())
+    assert proves_itself(tmp_path, OWN_NAMES, now_ms())
+    assert proves_itself(tmp_path, (*OWN_NAMES, "build.internal"), now_ms())
+    assert proves_itself(tmp_path, OWN_NAMES, now_ms() + 336 * DAY_MS)
+
+
+def test_other_certificates_do_not(tmp_path: Path) -> None:
+    """A name more, an end that is near, or a file that is cut, gone or another's sends the start to the maker."""
+    assert not proves_itself(tmp_path, OWN_NAMES, now_ms())
+    ensure_development_certificate(tmp_path, (), now_ms())
+    assert not proves_itself(tmp_path, (*OWN_NAMES, "10.1.2.3"), now_ms())
+    assert not proves_itself(tmp_path, OWN_NAMES, now_ms() + 337 * DAY_MS)
+    kept = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    other = tmp_path / "other"
+    other.mkdir()
+    ensure_development_certificate(other, (), now_ms())
+    for path, content in kept.items():
+        for broken in (b"", content[:200], (other / path.name).read_bytes()):
+            if path.name == AUTHORITY_KEY_NAME:
+                continue
+            path.write_bytes(broken)
+            assert not proves_itself(tmp_path, OWN_NAMES, now_ms())
+        path.unlink()
+        assert not proves_itself(tmp_path, OWN_NAMES, now_ms())
+        path.write_bytes(content)
+    assert proves_itself(tmp_path, OWN_NAMES, now_ms())

@@ -21,8 +21,8 @@ from watchword.db.generations import Generations
 from watchword.demo import DEMO_ENV_NAME, Where, ensure_demo
 from watchword.observe import Log
 from watchword.supervisor import Supervisor
-from watchword.wire.listeners import HTTP_HOST, Sockets, bind_sockets, make_tls_context, prepare_certificate, run
-from watchword.wire.tls import AUTHORITY_NAME, CertificateFiles
+from watchword.wire.certificate import AUTHORITY_NAME, CertificateFiles, prepare_certificate
+from watchword.wire.listeners import HTTP_HOST, Sockets, bind_sockets, make_tls_context, run
 from watchword.worker import serve_application
 
 _EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound

@@ -13,7 +13,7 @@ from watchword.commands.acting import DataOption, JsonOption, act, read_settings
 from watchword.commands.output import note, say, show_json, show_rows
 from watchword.doctor import Finding, examine
 from watchword.setting_table import SETTINGS, settings_page
-from watchword.wire.listeners import prepare_certificate
+from watchword.wire.certificate import prepare_certificate
 
 _SETTING_COLUMNS = ("variable", "default", "unit")
 _MARKS: Final = {"good": "ok  ", "note": "note", "bad": "MEND"}

@@ -10,7 +10,6 @@ import ssl
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 import uvicorn
@@ -20,13 +19,11 @@ from watchword.clock import Clock
 from watchword.config import SettingError, Settings
 from watchword.observe import Log
 from watchword.wire.asgi import Message, Receive, Send
+from watchword.wire.certificate import CertificateFiles
 from watchword.wire.fast_lane import FastLaneProtocol
-from watchword.wire.tls import CertificateFiles, ensure_development_certificate
 
 HTTP_HOST: Final = "127.0.0.1"
 """The listener without TLS is on this address and no other."""
-
-_EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
 
 STOP_SECONDS: Final = 8
 """What is in flight has so long to finish; with closing the stores a stop stays under ten seconds."""
@@ -109,18 +106,6 @@ def make_tls_context(files: CertificateFiles) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     _load(context, files)
     return context
-
-
-def prepare_certificate(settings: Settings, now_ms: int) -> CertificateFiles | None:
-    """Return the operator's certificate, or one made for this machine's names; None where TLS is off."""
-    if not settings.is_tls_on:
-        return None
-    if settings.tls_certificate is not None and settings.tls_key is not None:
-        return CertificateFiles(settings.tls_certificate, settings.tls_key)
-    public_host = urlsplit(settings.public_url).hostname if settings.public_url else None
-    host = settings.host.removeprefix("[").removesuffix("]")
-    names = (host if host not in _EVERY_ADDRESS else socket.gethostname(), public_host)
-    return ensure_development_certificate(settings.data_directory, tuple(name for name in names if name), now_ms)
 
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:

@@ -20,33 +20,24 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from watchword.data_directory import only_one, write_private_file
-
-AUTHORITY_NAME: Final = "ca.pem"
-AUTHORITY_KEY_NAME: Final = "ca-key.pem"
-SERVER_NAME: Final = "server.pem"
-
-OWN_NAMES: Final = ("localhost", "127.0.0.1", "::1")
-"""The names every development certificate is for."""
+from watchword.wire.certificate import (
+    AUTHORITY_KEY_NAME,
+    AUTHORITY_NAME,
+    OWN_NAMES,
+    RENEW_DAYS,
+    SERVER_NAME,
+    CertificateFiles,
+)
 
 _AUTHORITY_DAYS: Final = 3650
 _SERVER_DAYS: Final = 397
 """The longest life that browsers accept for a certificate."""
-
-_RENEW_DAYS: Final = 60
-"""A certificate with less left is made anew at the next start."""
 
 _BACKDATED: Final = dt.timedelta(hours=1)
 """Clients' clocks may be a little behind ours."""
 
 _SIGNING_USE: Final = {"digital_signature": True, "key_cert_sign": False, "crl_sign": False}
 _AUTHORITY_USE: Final = {"digital_signature": False, "key_cert_sign": True, "crl_sign": True}
-
-
-class CertificateFiles(msgspec.Struct, frozen=True):
-    """Where a server's certificate chain and key stand (one file may hold both)."""
-
-    certificate: Path
-    key: Path
 
 
 class _Pair(msgspec.Struct, frozen=True):
@@ -119,7 +110,7 @@ def _is_good(pair: _Pair | None, authority: _Pair, names: tuple[str, ...], now: 
 
 
 def _is_current(certificate: x509.Certificate, now: dt.datetime) -> bool:
-    ends_at = certificate.not_valid_after_utc - dt.timedelta(days=_RENEW_DAYS)
+    ends_at = certificate.not_valid_after_utc - dt.timedelta(days=RENEW_DAYS)
     return certificate.not_valid_before_utc <= now < ends_at
 
 
