@@ -74,6 +74,8 @@ class Connection:
                 return await self._reader.read() == b""
             except ConnectionResetError:
                 return True
+            finally:
+                await self.close()
 
     async def close(self) -> None:
         """Close the connection."""

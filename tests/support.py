@@ -29,3 +29,12 @@ class SetClock:
     def set_now(self, now_ms: int) -> None:
         """Set the wall clock alone, as an operator or a time server would."""
         self._now_ms = now_ms
+
+
+class RunningClock(SetClock):
+    """A clock that is a second later at each look."""
+
+    def now_ms(self) -> int:
+        """Move on by a second and return the Unix time in milliseconds."""
+        self.advance(1_000)
+        return super().now_ms()

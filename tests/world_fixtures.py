@@ -11,10 +11,11 @@ import pytest
 
 from postgres_server import PostgresServer, run_elsewhere
 from raw_http import Wire
-from support import SetClock
+from support import RunningClock, SetClock
 from world import Api, World, build_world, open_api
 
 WORLD_DATABASE = "world"
+
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, World]:
@@ -135,3 +136,15 @@ def shared(opened: Api, shared_clock: SetClock) -> Api:
     """The shared door, for tests that change nothing; a minute later each time, so that no limit of a minute bites."""
     shared_clock.advance(60_000)
     return opened
+
+
+@pytest.fixture(scope="module", params=["fast", "slow"])
+async def shared_wire(
+    request: pytest.FixtureRequest, template: tuple[Path, World], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Wire]:
+    """The port of a copy that a whole module shares; its clock moves on, so that no limit of a minute bites."""
+    directory, world = template
+    switch = "on" if request.param == "fast" else "off"
+    own = tmp_path_factory.mktemp("wire")
+    async with open_api(directory, world, own, "fast", RunningClock(), WATCHWORD_FAST_LANE=switch) as door:
+        yield Wire(door.client.base_url.port or 0, door.application, world)

@@ -58,7 +58,8 @@ REFUSED = [
     pytest.param(b"[" * 33 + b"]" * 33, "deeper", id="one level too deep"),
     pytest.param(b'{"a":' * 33 + b"1" + b"}" * 33, "deeper", id="one object too deep"),
     pytest.param(b"[" * 10_000 + b"]" * 10_000, "deeper", id="ten thousand levels"),
-    pytest.param(b"[" * 1_000_000, "deeper", id="a million brackets"),
+    pytest.param(b"[" * 1_000_000, "more than 20000 values", id="a million brackets"),
+    pytest.param(b"[" + b"1," * 20_000 + b"1]", "more than 20000 values", id="one value too many"),
 ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
@@ -19,6 +20,13 @@ DEPTH_MAX: Final = 32
 
 INTEGER_MAX: Final = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly (RFC 8259 §6)."""
+
+VALUES_MAX: Final = 20_000
+"""Values in one body, counted by what separates them: far more than any document of ours, few enough to be read
+within the event loop."""
+
+_FAULTS_MAX: Final = 50
+"""Faults that one answer lists: enough to mend a form, too few to make a large answer from a small body."""
 
 _INTEGER_DIGITS_MAX: Final = 17
 _NAME_SHOWN_MAX: Final = 64
@@ -43,8 +51,8 @@ def decode_json(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON the sender 
 
     Raises:
         MalformedRequestError: it is not UTF-8 or not JSON (``extensions`` carry ``line`` and ``column``), repeats a
-            name in one object, nests deeper than ``DEPTH_MAX``, holds NaN, an infinity, an integer beyond
-            ``INTEGER_MAX``, a NUL character or half of a surrogate pair.
+            name in one object, nests deeper than ``DEPTH_MAX``, holds more than ``VALUES_MAX`` values, NaN, an
+            infinity, an integer beyond ``INTEGER_MAX``, a NUL character or half of a surrogate pair.
     """
     try:
         text = body.decode("utf-8")
@@ -52,6 +60,9 @@ def decode_json(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON the sender 
         _refuse_at("it is not valid UTF-8", body[: error.start].decode("utf-8"))
     if not text.strip(" \t\r\n"):
         raise MalformedRequestError("The body is empty; send JSON")
+    opened = body.count(b"[") + body.count(b"{")
+    if opened + body.count(b",") > VALUES_MAX:
+        raise MalformedRequestError(f"The body holds more than {VALUES_MAX} values")
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -60,7 +71,7 @@ def decode_json(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON the sender 
         _refuse_depth()
     # Only a text with this many brackets can nest too deep, and only one with escapes can hold what raw UTF-8
     # cannot, so the walk through the values is left out for nearly all bodies.
-    if body.count(b"[") + body.count(b"{") > DEPTH_MAX or b"\\u" in body:
+    if opened > DEPTH_MAX or b"\\u" in body:
         _require_plain(value, 1)
     return value
 
@@ -78,7 +89,7 @@ def decode_struct(body: bytes, wanted: type[Decoded]) -> Decoded:
     try:
         return msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:
-        fields = dict(_field_faults(value, wanted)) or dict([_describe(str(error), "")])
+        fields = dict(islice(_field_faults(value, wanted), _FAULTS_MAX)) or dict([_describe(str(error), "")])
         raise InvalidFieldsError(fields) from None
 
 

@@ -6,11 +6,11 @@ Each parameter once: which of two would win is read differently by every parser 
 from __future__ import annotations
 
 from typing import Any, Final, TypeVar
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from watchword.errors import InvalidFieldsError, MalformedRequestError
+from watchword.wire.request import decode_percent
 
 PARAMETERS_MAX: Final = 200
 
@@ -21,7 +21,7 @@ def parse_pairs(query: bytes) -> list[tuple[str, str]]:
     """Split and decode a query string, in its own order.
 
     Raises:
-        MalformedRequestError: too many parameters, text that is not UTF-8, or a NUL character.
+        MalformedRequestError: too many parameters, broken escapes, text that is not UTF-8, or a NUL character.
     """
     if not query:
         return []
@@ -59,9 +59,9 @@ def parse_query(query: bytes, struct: type[Parsed]) -> Parsed:
 
 def _decode(text: bytes) -> str:
     try:
-        decoded = unquote_to_bytes(text.replace(b"+", b" ")).decode("utf-8")
-    except UnicodeDecodeError:
-        raise MalformedRequestError("The query is not valid UTF-8") from None
+        decoded = decode_percent(text.replace(b"+", b" "))
+    except ValueError as error:
+        raise MalformedRequestError(f"The query {error}") from None
     if "\x00" in decoded:
         raise MalformedRequestError("The query holds a NUL character")
     return decoded

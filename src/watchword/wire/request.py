@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -23,11 +24,30 @@ SINGLE_HEADERS: Final = frozenset(
         b"idempotency-key",
         b"if-match",
         b"host",
+        b"sec-fetch-site",
     }
 )
 """Headers that decide something and so may come once only: which of two would win is a question attackers ask."""
 
 BodyReader = Callable[[], Awaitable[bytes]]
+
+
+_BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+def decode_percent(text: bytes) -> str:
+    """Decode percent-encoded UTF-8, once and strictly (RFC 3986 §2.1).
+
+    Raises:
+        ValueError: a percent sign has not two hexadecimal digits behind it, or the text is not UTF-8; the message
+            goes on behind what the text is ("The path …").
+    """
+    if b"%" in text and _BROKEN_ESCAPE.search(text):
+        raise ValueError("holds a percent sign without two hexadecimal digits behind it")
+    try:
+        return unquote_to_bytes(text).decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("is not valid UTF-8") from None
 
 
 class Request:
@@ -87,9 +107,9 @@ class Request:
 
     def _decode_path(self, path: bytes) -> str:
         try:
-            decoded = unquote_to_bytes(path).decode("utf-8")
-        except UnicodeDecodeError:
-            self._fault = "The path is not valid UTF-8"
+            decoded = decode_percent(path)
+        except ValueError as error:
+            self._fault = f"The path {error}"
             return ""
         if "\x00" in decoded:
             self._fault = "The path holds a NUL character"
