@@ -18,6 +18,11 @@ def test_splits_path_and_query() -> None:
     assert (request.path, request.query) == ("/api/été", b"where%5Ba%5D=1?2")
 
 
+def test_an_encoded_slash_divides_nothing() -> None:
+    """A slash that came encoded stays so, and is part of its segment."""
+    assert make(b"/api%2Fusers%2fme/%61").path == "/api%2Fusers%2fme/a"
+
+
 @pytest.mark.parametrize("target", [b"/%ff", b"/%c3%28", b"/%ed%a0%80", b"/\xff", b"/%00"])
 def test_refuses_path_that_is_not_utf8(target: bytes) -> None:
     """A path that is not UTF-8 is refused and not guessed at."""

@@ -106,6 +106,8 @@ class Request:
         return b"" if self._read_body is None else await self._read_body()
 
     def _decode_path(self, path: bytes) -> str:
+        # An encoded slash is no slash (RFC 3986 §2.2): a proxy that guards a path must not be walked around.
+        path = path.replace(b"%2F", b"%252F").replace(b"%2f", b"%252f")
         try:
             decoded = decode_percent(path)
         except ValueError as error:
