@@ -152,10 +152,11 @@ class Pipeline:
             progress.limit_lines = verdict_lines(verdict)
 
     def _preflight(self, request: Request) -> Response:
-        methods = self._routes.methods(request.path)
         origin = request.header(b"origin")
         if origin is not None and request.header(b"access-control-request-method") is not None:
-            return preflight_response(origin, listed=bool(methods) and self._origins.is_listed(origin))
+            # Of a path that is none too: the page is then let to read the 404.
+            return preflight_response(origin, listed=self._origins.is_listed(origin))
+        methods = self._routes.methods(request.path)
         if not methods:
             raise NotFoundError
         return Response(204, b"", header_line("allow", ", ".join(methods)))
