@@ -32,7 +32,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     wanted: str | tuple[str, ...] = ()
     unwanted: str | tuple[str, ...] = ()
-    headers_wanted: dict[str, str | None] = {}
+    headers_wanted: Mapping[str, str | None] = {}
     events: tuple[str, ...] = ()
 
 
