@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -101,9 +101,10 @@ def test_http_has_a_usual_port(words: list[str], whole: list[str]) -> None:
     assert cli._with_http_port(words) == whole
 
 
-def test_module_is_the_command() -> None:
+def test_module_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Python -m watchword is the command line."""
-    said = subprocess.run(
-        [sys.executable, "-m", "watchword", "settings", "--json"], capture_output=True, text=True, check=True
-    )
-    assert '"WATCHWORD_PORT"' in said.stdout
+    monkeypatch.setattr(sys, "argv", ["watchword", "settings", "--json"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("watchword", run_name="__main__")
+    assert end.value.code == 0
+    assert '"WATCHWORD_PORT"' in capsys.readouterr().out
