@@ -89,7 +89,7 @@ def decode_struct(body: bytes, wanted: type[Decoded]) -> Decoded:
     try:
         return msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:
-        fields = dict(islice(_field_faults(value, wanted), _FAULTS_MAX)) or dict([_describe(str(error), "")])
+        fields = dict(islice(_field_faults(value, wanted), _FAULTS_MAX)) or dict([describe_fault(str(error), "")])
         raise InvalidFieldsError(fields) from None
 
 
@@ -194,10 +194,11 @@ def _field_faults(value: dict[str, Any], wanted: type[Any]) -> Iterator[tuple[st
         try:
             msgspec.convert(value[name], field.type)
         except msgspec.ValidationError as error:
-            yield _describe(str(error), name, field.type)
+            yield describe_fault(str(error), name, field.type)
 
 
-def _describe(message: str, name: str, wanted: object = None) -> tuple[str, str]:
+def describe_fault(message: str, name: str, wanted: object = None) -> tuple[str, str]:
+    """Return the path and the sentence that say msgspec's message about a field in our words."""
     found = _MESSAGE.fullmatch(message)
     fault, inner = (found["fault"], found["path"] or "") if found else (message, "")
     path = (name + inner).lstrip(".") or "body"

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from watchword.errors import InvalidFieldsError, MalformedRequestError
+from watchword.wire.json_body import describe_fault
 from watchword.wire.request import decode_percent
 
 PARAMETERS_MAX: Final = 200
@@ -53,8 +54,9 @@ def parse_query(query: bytes, struct: type[Parsed]) -> Parsed:
     try:
         return msgspec.convert(values, struct, strict=False)
     except msgspec.ValidationError as error:
-        sentence, _, path = str(error).partition(" - at `$.")
-        raise InvalidFieldsError({path.rstrip("`") or "query": sentence}) from None
+        path, sentence = describe_fault(str(error), "")
+        # Whatever was sent came as text, so that only what is wanted is worth saying.
+        raise InvalidFieldsError({path: sentence.partition(", not ")[0]}) from None
 
 
 def _decode(text: bytes) -> str:
