@@ -272,6 +272,7 @@ async def test_sql_in_a_value_is_a_value(stocked: Stocked) -> None:
         ("where[status][equals]=sold", "where[status][equals]"),
         ("where[createdAt][equals]=yesterday", "where[createdAt][equals]"),
         ("where[createdAt][equals]=2026-13-01", "where[createdAt][equals]"),
+        ("where[createdAt][equals]=2026-01-07T10:60:00Z", "where[createdAt][equals]"),
         ("where[createdAt][like]=2026", "where[createdAt][like]"),
         ("where[id][contains]=prd", "where[id][contains]"),
         ("where[or]=x", "where[or]"),

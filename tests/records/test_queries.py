@@ -11,7 +11,7 @@ from records_rig import ACME, Shop, secret_key
 from support import START_MS
 from watchword.db.database import Answer, Database, Dialect, Row, Statement, Value, Work
 from watchword.db.sqlite import SqliteDatabase
-from watchword.records.definitions import PRODUCTS
+from watchword.records.definitions import PRODUCTS, AccessRules, Collection
 from watchword.records.load import load_documents
 from watchword.records.routes import make_routes
 from watchword.wire.routes import RouteTable
@@ -48,6 +48,35 @@ class ExplainedDatabase:
         asked.sqlite = "EXPLAIN QUERY PLAN " + statement.sqlite
         rows = await self._database.fetch_rows(asked, *parameters)
         self.plans.append("\n".join(str(row[-1]) for row in rows))
+
+
+MISCELLANY = Collection(
+    name="miscellany",
+    singular="Miscellany",
+    id_kind="document",
+    schema={
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "price": {"type": ["string", "number", "boolean", "array"]},
+            "stock": {"type": "string"},
+            "name": {"type": ["object", "integer"]},
+        },
+    },
+    access=AccessRules(read="member", create="editor", update="editor", delete="editor"),
+)
+
+
+async def test_fields_of_one_name_may_hold_anything_elsewhere(database: Database) -> None:
+    """What another collection keeps under a product's field names fails no read of products, and no statistics."""
+    shop = Shop(database, (PRODUCTS, MISCELLANY))
+    for price in ("free", 1.5, True, [1], "9" * 30, ""):
+        body = {"price": price, "stock": "many", "name": {"first": "x"}}
+        assert (await shop.send("POST", "/api/miscellany", body=body)).status == 201
+    doc = await shop.create(price=7, stock=3)
+    await database.transaction(lambda tx: tx.execute(Statement("ANALYZE documents")))
+    for query in ("where[price][equals]=7", "where[stock][less_than]=4", "sort=price", "sort=stock,name"):
+        assert (await shop.send("GET", f"/api/products?{query}")).json["docs"] == [doc]
 
 
 async def _explain(database: Database, query: str) -> list[str]:
@@ -101,7 +130,9 @@ async def test_sqlite_answers_by_index(sqlite_database: SqliteDatabase, query: s
         ("", "documents_pkey"),
         ("?where[status][equals]=archived", "documents_counted"),
         ("?where[price][equals]=7", "documents_products_price"),
+        ("?where[price][less_than]=7", "documents_products_price"),
         ("?where[name][equals]=P 7", "documents_products_name"),
+        ("?where[name][greater_than]=P 998", "documents_products_name"),
         ("?where[sku][equals]=S-7", "documents_products_sku"),
         ("?sort=price", "documents_products_price"),
         ("?sort=-price", "documents_products_price"),
@@ -114,10 +145,17 @@ async def test_sqlite_answers_by_index(sqlite_database: SqliteDatabase, query: s
 async def test_postgres_answers_by_index(postgres_database: Database, query: str, index: str) -> None:
     """PostgreSQL finds the same indexes by the words of our statements."""
     await _stock(postgres_database)
-    await postgres_database.transaction(lambda tx: tx.execute(Statement("ANALYZE documents")))
     plans = await _explain(postgres_database, query.replace(" ", "%20"))
     assert any(index in plan for plan in plans), plans
     assert not any("Seq Scan on documents " in plan for plan in plans), plans
+
+
+async def test_postgres_reads_one_document_by_its_key(postgres_database: Database) -> None:
+    """After a load the server knows the table: one document comes by the primary key."""
+    await _stock(postgres_database)
+    doc = await Shop(postgres_database).create()
+    [plan] = await _explain(postgres_database, f"/{doc['id']}")
+    assert "documents_pkey" in plan
 
 
 async def test_loaded_documents_are_as_created_ones(database: Database) -> None:

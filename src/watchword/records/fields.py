@@ -79,10 +79,12 @@ def _make_field(name: str, schema: dict[str, Any], *, is_required: bool, is_coun
 
 
 _POSTGRES_READ: Final = {
+    # None of these can fail, whatever a document of another collection holds under the same name: the server is free
+    # to look at the field first and at the collection after it.
     "text": '({text} COLLATE "C")',
-    "integer": "({text}::bigint)",
-    "number": "({text}::double precision)",
-    "boolean": "({text}::boolean)",
+    "integer": "(CASE WHEN {text} ~ '^-?[0-9]{{1,18}}$' THEN {text}::bigint END)",
+    "number": "(CASE WHEN {text} ~ '^-?[0-9]' THEN {text}::double precision END)",
+    "boolean": "({text} = 'true')",
     "other": "{text}",
 }
 

@@ -233,6 +233,7 @@ def _read_truth(text: str, path: tuple[str, ...]) -> bool:
     return text == "true"
 
 
+_LEAP_SECOND: Final = re.compile(r"(?<=:[0-9]{2}):60")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME_MAX_MS: Final = 2**48 - 2
 """Ids hold 48 bits of milliseconds; what lies before or behind compares like the first or the last of them."""
@@ -241,7 +242,7 @@ _TIME_MAX_MS: Final = 2**48 - 2
 def _read_time(text: str, path: tuple[str, ...]) -> int:
     try:
         # A leap second (RFC 3339 §5.6) is taken for the one before it: clocks of machines do not show it.
-        moment = datetime.fromisoformat(text.replace(":60", ":59"))
+        moment = datetime.fromisoformat(_LEAP_SECOND.sub(":59", text))
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         value = (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -7,11 +7,14 @@ from itertools import islice
 from typing import Any, Final
 
 from watchword.callers.caller import Mode
-from watchword.db.database import Database, Transaction
+from watchword.db.database import Database, Statement, Transaction
 from watchword.ids import make_id
 from watchword.records.definitions import Collection, CollectionType
 from watchword.records.queries import DocumentQueries, StoredDocument
 from watchword.records.write import make_stored
+
+_LEARN: Final = Statement("ANALYZE documents", sqlite="SELECT 1")
+"""PostgreSQL chooses indexes by what it knows of a table, and would learn of a load only minutes later."""
 
 _AT_ONCE: Final = 2000
 """Documents in one transaction: about one megabyte, well under the time that a writer may hold others up."""
@@ -51,6 +54,8 @@ async def load_documents(
         loaded += len(rows)
         if on_progress is not None:
             on_progress(loaded)
+    if loaded >= _AT_ONCE:
+        await database.transaction(lambda tx: tx.execute(_LEARN))
     return loaded
 
 

@@ -1,7 +1,7 @@
 """The SQL of documents and their counters, and the rows under their names.
 
-A collection's name stands in the text of its statements, since a partial index is only found by its own words; it
-comes from the definition, which allows letters, digits, ``-`` and ``_`` in it. All else is a parameter.
+In statements with a filter the collection's name stands in the text, since a partial index is only found by its own
+words; it comes from the definition, which allows letters, digits, ``-`` and ``_`` in it. All else is a parameter.
 """
 
 # ruff: noqa: S608 - what is put into a statement's text comes from the definition and from this room, never a request
@@ -63,14 +63,35 @@ _SEEKING: Final[tuple[Operator, ...]] = (
 )
 """Operators that an index can seek, the narrowest first."""
 
-_LOCKED: Final = " FOR UPDATE"
+_BY_KEY: Final = "tenant_id = $1 AND mode = $2 AND collection = $3"
+_FIND_TEXT: Final = f"SELECT version, counted_value, document, updated_at FROM documents WHERE {_BY_KEY} AND id = $4"
+_FIND: Final = Statement(_FIND_TEXT)
+_FIND_LOCKED: Final = Statement(f"{_FIND_TEXT} FOR UPDATE", sqlite=_FIND_TEXT)
+
+
+def _list_by_id(*, held: bool, newest_first: bool, behind: bool) -> Statement:
+    comparison, direction = ("<", " DESC") if newest_first else (">", "")
+    text = (
+        f"SELECT id, document, (SELECT total FROM document_counts WHERE {_BY_KEY} AND facet = $4)"
+        f" FROM documents{{index}} WHERE {_BY_KEY}{' AND counted_value = $4' if held else ''}"
+        f"{f' AND id {comparison} $7' if behind else ''} ORDER BY id{direction} LIMIT $5 OFFSET $6"
+    )
+    # SQLite keeps no statistics here: named, so that a read in the event loop cannot take a worse way.
+    index = " INDEXED BY documents_counted" if held else ""
+    return Statement(text.format(index=""), sqlite=text.format(index=index))
+
+
+_LIST_BY_ID: Final = {
+    (held, first, behind): _list_by_id(held=held, newest_first=first, behind=behind)
+    for held in (False, True)
+    for first in (False, True)
+    for behind in (False, True)
+}
 _ADD_TO_COUNT: Final = Statement(
     "INSERT INTO document_counts (tenant_id, mode, collection, facet, total) VALUES ($1, $2, $3, $4, $5) "
     "ON CONFLICT (tenant_id, mode, collection, facet) DO UPDATE SET total = document_counts.total + excluded.total"
 )
-_READ_COUNT: Final = Statement(
-    "SELECT total FROM document_counts WHERE tenant_id = $1 AND mode = $2 AND collection = $3 AND facet = $4"
-)
+_READ_COUNT: Final = Statement(f"SELECT total FROM document_counts WHERE {_BY_KEY} AND facet = $4")
 _INSERT: Final = Statement(
     "INSERT INTO documents (tenant_id, mode, collection, id, version, counted_value, document, updated_at) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
@@ -98,11 +119,7 @@ class DocumentQueries:
         self._database = database
         self._collection = collection
         self._name = collection.name
-        shelf = f"tenant_id = $1 AND mode = $2 AND collection = '{collection.name}'"
-        find = f"SELECT version, counted_value, document, updated_at FROM documents WHERE {shelf} AND id = $3"
-        self._shelf = shelf
-        self._find = Statement(find)
-        self._find_locked = Statement(find + _LOCKED, sqlite=find)
+        self._shelf = f"tenant_id = $1 AND mode = $2 AND collection = '{collection.name}'"
         data = collection.data
         self._indexes = {
             "updatedAt": " INDEXED BY documents_updated",
@@ -110,23 +127,17 @@ class DocumentQueries:
         }
         if data.counted_field is not None:
             self._indexes[data.counted_field] = " INDEXED BY documents_counted"
-        self._newest = {
-            (held, first, behind): _newest_statement(shelf, held=held, newest_first=first, behind=behind)
-            for held in (False, True)
-            for first in (False, True)
-            for behind in (False, True)
-        }
 
     async def find(self, tenant_id: str, mode: Mode, document_id: str) -> StoredDocument | None:
         """Read one document by its id."""
-        row = await self._database.fetch_row(self._find, tenant_id, mode, document_id)
+        row = await self._database.fetch_row(_FIND, tenant_id, mode, self._name, document_id)
         return None if row is None else StoredDocument(row[0], row[1], row[2], row[3])
 
     async def list_by_id(self, tenant_id: str, mode: Mode, facet: str, *, newest_first: bool, span: Span) -> Slice:
         """Read documents in the order of their ids, with the total of their facet: all by key, no filter."""
         behind = span.after is not None
-        statement = self._newest[facet != ALL, newest_first, behind]
-        parameters: list[Value] = [tenant_id, mode, facet, span.limit + 1, span.offset]
+        statement = _LIST_BY_ID[facet != ALL, newest_first, behind]
+        parameters: list[Value] = [tenant_id, mode, self._name, facet, span.limit + 1, span.offset]
         if span.after is not None:
             parameters.append(span.after.id)
         read = self._database.fetch_rows if span.offset <= OFFSET_IN_LOOP_MAX else self._database.scan_rows
@@ -184,7 +195,7 @@ class DocumentQueries:
         self, tenant_id: str, mode: Mode, document_id: str, *, tx: Transaction
     ) -> StoredDocument | None:
         """Read one document and hold it until the transaction ends."""
-        row = await tx.fetch_row(self._find_locked, tenant_id, mode, document_id)
+        row = await tx.fetch_row(_FIND_LOCKED, tenant_id, mode, self._name, document_id)
         return None if row is None else StoredDocument(row[0], row[1], row[2], row[3])
 
     async def insert(
@@ -272,18 +283,6 @@ class DocumentQueries:
             return Sql(self._shelf + held, self._shelf + held)
         where = write_filter(view.where, parameters, id_kind=self._collection.data.id_kind)
         return Sql(f"{self._shelf}{held} AND {where.sqlite}", f"{self._shelf}{held} AND {where.postgres}")
-
-
-def _newest_statement(shelf: str, *, held: bool, newest_first: bool, behind: bool) -> Statement:
-    comparison, direction = ("<", " DESC") if newest_first else (">", "")
-    text = (
-        f"SELECT id, document, (SELECT total FROM document_counts WHERE {shelf} AND facet = $3)"
-        f" FROM documents{{index}} WHERE {shelf}{' AND counted_value = $3' if held else ''}"
-        f"{f' AND id {comparison} $6' if behind else ''} ORDER BY id{direction} LIMIT $4 OFFSET $5"
-    )
-    # SQLite keeps no statistics here: named, so that a read in the event loop cannot take a worse way.
-    index = " INDEXED BY documents_counted" if held else ""
-    return Statement(text.format(index=""), sqlite=text.format(index=index))
 
 
 def _slice(rows: Sequence[Row], limit: int, kinds: list[str], total: int | None) -> Slice:

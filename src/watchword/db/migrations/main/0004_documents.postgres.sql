@@ -15,12 +15,22 @@ CREATE INDEX documents_updated ON documents (tenant_id, mode, collection, update
 
 CREATE INDEX documents_products_name ON documents (tenant_id, mode, ((document ->> 'name') COLLATE "C"), id)
 WHERE collection = 'products';
-CREATE INDEX documents_products_price ON documents (tenant_id, mode, ((document ->> 'price')::bigint), id)
-WHERE collection = 'products';
+-- A case, so that no document of another collection, whatever its price is, can fail a statement.
+CREATE INDEX documents_products_price ON documents (
+    tenant_id, mode,
+    (CASE WHEN (document ->> 'price') ~ '^-?[0-9]{1,18}$' THEN (document ->> 'price')::bigint END),
+    id
+) WHERE collection = 'products';
 -- Nulls first, as in the order that SQLite gives.
 CREATE UNIQUE INDEX documents_products_sku
 ON documents (tenant_id, mode, ((document ->> 'sku') COLLATE "C") NULLS FIRST)
 WHERE collection = 'products';
+
+-- The server takes no statistics from partial indexes, and without them would walk through a whole collection.
+CREATE STATISTICS documents_name_values ON ((document ->> 'name') COLLATE "C") FROM documents;
+CREATE STATISTICS documents_price_values
+ON (CASE WHEN (document ->> 'price') ~ '^-?[0-9]{1,18}$' THEN (document ->> 'price')::bigint END) FROM documents;
+CREATE STATISTICS documents_sku_values ON ((document ->> 'sku') COLLATE "C") FROM documents;
 
 CREATE TABLE document_counts (
     tenant_id TEXT COLLATE "C" NOT NULL,
