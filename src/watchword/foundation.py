@@ -1,0 +1,166 @@
+"""Opens the stores and the abilities that every room draws on, in order; whoever called closes them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from watchword.audit.writer import AuditWriter
+from watchword.clock import Clock
+from watchword.config import Settings, open_master_secret
+from watchword.credentials.api_key import ApiKeyProver
+from watchword.credentials.key_ring import KeyRing
+from watchword.credentials.password import Passwords
+from watchword.credentials.session_token import SessionTokens
+from watchword.credentials.verified import VerifiedCache
+from watchword.data_directory import make_private_directory
+from watchword.db.database import Database
+from watchword.db.generations import Generations
+from watchword.db.migrate import migrate
+from watchword.db.postgres import PostgresDatabase
+from watchword.db.sqlite import SqliteDatabase
+from watchword.limits.limiter import Limiter
+from watchword.limits.policies import attempts_with
+from watchword.limits.shares import Shares
+from watchword.mail.outbound import Outbound
+from watchword.mail.sender import OutboxSender, Sender, SmtpSender
+from watchword.observe import Log
+
+_PROOFS_MAX: Final = 50_000
+"""Remembered proofs of a process: some 30 MiB when all of them are in use."""
+
+
+class Stores(msgspec.Struct, frozen=True):
+    """Where everything is kept; ``bookkeeping`` holds what must not wait in front of a revocation."""
+
+    database: Database
+    bookkeeping: Database
+    generations: Generations
+
+
+class Foundation(msgspec.Struct, frozen=True):
+    """The abilities that every room draws on."""
+
+    stores: Stores
+    log: Log
+    audit: AuditWriter
+    key_ring: KeyRing
+    passwords: Passwords
+    session_tokens: SessionTokens
+    api_key_prover: ApiKeyProver
+    proofs: VerifiedCache
+    limiter: Limiter
+    sender: Sender
+    outbound: Outbound
+    base_url: str
+
+
+async def lay_foundation(
+    settings: Settings, clock: Clock, log: Log | None, opened: contextlib.AsyncExitStack
+) -> Foundation:
+    """Open everything below the rooms; ``opened`` gathers how each is closed again.
+
+    Raises:
+        SettingError: the master secret cannot be read.
+        WrongMasterSecretError: the stored signing keys were sealed under another master secret.
+        DatabaseNewerError: a newer program has been here.
+        UnavailableError: the database cannot be reached.
+    """
+    make_private_directory(settings.data_directory)
+    if log is None:
+        log = Log(sys.stderr.buffer, log_format=settings.log_format, level=settings.log_level)
+        opened.push_async_callback(asyncio.to_thread, log.close)
+    stores = await _open_stores(settings, opened)
+    master_secret = open_master_secret(settings).reveal().encode()
+    key_ring = await KeyRing.open(stores.database, master_secret, clock.now_ms())
+    passwords = Passwords(threads=settings.password_threads, queue_max=settings.password_queue_max)
+    opened.callback(passwords.close)
+    audit = AuditWriter(log=log, bookkeeping=stores.bookkeeping)
+    opened.push_async_callback(audit.close)
+    sender = _make_sender(settings, clock, log)
+    outbound = Outbound(sender, log=_line_of(log, clock, "mail"))
+    opened.push_async_callback(outbound.close)
+    proofs = VerifiedCache(stores.generations, entries_max=_PROOFS_MAX)
+    base_url = settings.public_url or f"https://{settings.host}:{settings.port}"
+    return Foundation(
+        stores=stores,
+        log=log,
+        audit=audit,
+        key_ring=key_ring,
+        passwords=passwords,
+        session_tokens=SessionTokens(
+            stores.database,
+            stores.generations,
+            key_ring,
+            proofs,
+            issuer=settings.token_issuer,
+            ttl_seconds=settings.token_expiration_seconds,
+            grace_seconds=settings.refresh_grace_seconds,
+            absolute_ttl_seconds=settings.session_absolute_seconds,
+        ),
+        api_key_prover=ApiKeyProver(stores.database, proofs, stores.generations),
+        proofs=proofs,
+        limiter=_make_limiter(settings, stores),
+        sender=sender,
+        outbound=outbound,
+        base_url=base_url,
+    )
+
+
+async def _open_stores(settings: Settings, opened: contextlib.AsyncExitStack) -> Stores:
+    generations = Generations(settings.data_directory / "generations")
+    opened.callback(generations.close)
+    database: Database
+    bookkeeping: Database
+    if settings.database_url is not None:
+        database = await PostgresDatabase.connect(
+            settings.database_url.reveal(),
+            generations=generations,
+            connections=settings.database_connections,
+            scan_deadline_ms=settings.scan_deadline_ms,
+        )
+        bookkeeping = database
+        opened.push_async_callback(database.close)
+    else:
+        database = SqliteDatabase(
+            settings.data_directory / "watchword.db",
+            generations=generations,
+            scan_deadline_ms=settings.scan_deadline_ms,
+        )
+        opened.push_async_callback(database.close)
+        bookkeeping = SqliteDatabase(
+            settings.data_directory / "bookkeeping.db", generations=generations, synchronous="OFF", readers=1
+        )
+        opened.push_async_callback(bookkeeping.close)
+    await migrate(database, "main")
+    await migrate(bookkeeping, "bookkeeping")
+    return Stores(database, bookkeeping, generations)
+
+
+def _make_limiter(settings: Settings, stores: Stores) -> Limiter:
+    # One process alone counts in its memory; several hold each limit together through the store.
+    alone = settings.workers == 1 and settings.database_url is None
+    return Limiter(
+        plans=settings.plans,
+        address_per_minute=settings.requests_per_minute_per_address,
+        attempts=attempts_with(logins_per_minute=settings.logins_per_minute_per_address),
+        shares=None if alone else Shares(stores.bookkeeping),
+    )
+
+
+def _make_sender(settings: Settings, clock: Clock, log: Log) -> Sender:
+    if settings.smtp_url is not None:
+        return SmtpSender(settings.smtp_url.reveal(), from_address=settings.mail_from, clock=clock)
+    return OutboxSender(settings.data_directory / "outbox", clock=clock, log=_line_of(log, clock, "mail.outbox"))
+
+
+def _line_of(log: Log, clock: Clock, event: str) -> Callable[[str], None]:
+    def write(message: str) -> None:
+        log.event("info", event, clock.now_ms(), message=message)
+
+    return write
