@@ -216,6 +216,13 @@ async def open_api(
 ) -> AsyncIterator[Api]:
     """Open a copy of the installation and its door: ``fast`` is a real server on a port, ``asgi`` the bare application."""
     shutil.copytree(template, directory, dirs_exist_ok=True)
+    async with open_door(world, directory, lane, clock, **changes) as door:
+        yield door
+
+
+@asynccontextmanager
+async def open_door(world: World, directory: Path, lane: str, clock: SetClock, **changes: str) -> AsyncIterator[Api]:
+    """Open the installation that is in a directory, also while another door to it is open."""
     logged = io.BytesIO()
     application = await Application.open(make_settings(directory, **changes), clock=clock, log=Log(logged))
     try:

@@ -12,7 +12,7 @@ import pytest
 from postgres_server import PostgresServer, run_elsewhere
 from raw_http import Wire
 from support import RunningClock, SetClock
-from world import Api, World, build_world, open_api
+from world import Api, World, build_world, open_api, open_door
 
 WORLD_DATABASE = "world"
 
@@ -95,6 +95,27 @@ def stored_api(request: pytest.FixtureRequest) -> Api:
     """The door of a fresh copy, once on each database."""
     door: Api = request.getfixturevalue(f"{request.param}_api")
     return door
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def doors(request: pytest.FixtureRequest, tmp_path: Path, clock: SetClock) -> AsyncIterator[tuple[Api, Api]]:
+    """Two processes' doors to one fresh copy, on each database."""
+    changes = {"WATCHWORD_WORKERS": "2"}
+    if request.param == "sqlite":
+        directory, world = request.getfixturevalue("template")
+    else:
+        directory, world, database = request.getfixturevalue("postgres_template")
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        name = f"test_{next(request.getfixturevalue('_database_names'))}"
+        changes["WATCHWORD_DATABASE_URL"] = server.make_database(name, template=database)
+    own = tmp_path / "data"
+    async with (
+        open_api(directory, world, own, "fast", clock, **changes) as first,
+        open_door(world, own, "fast", clock, **changes) as second,
+    ):
+        yield first, second
+    if request.param == "postgres":
+        server.drop_database(name)
 
 
 @pytest.fixture(params=["fast", "slow"])
