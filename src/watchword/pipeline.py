@@ -27,14 +27,13 @@ from watchword.errors import (
     NotAuthenticatedError,
     NotFoundError,
     SecretKeyInBrowserError,
-    UnsupportedMediaTypeError,
     WatchwordError,
 )
 from watchword.limits.limiter import Limiter, verdict_lines
 from watchword.observe import Log, RequestLine
 from watchword.wire.client_address import address_bucket
 from watchword.wire.cors import VARY, allowed_lines, preflight_response
-from watchword.wire.json_body import decode_struct
+from watchword.wire.json_body import decode_struct, require_json_type
 from watchword.wire.problems import problem_response
 from watchword.wire.query import parse_query
 from watchword.wire.request import Request
@@ -244,7 +243,7 @@ async def _read_body(request: Request, route: Route) -> object:
     body = await request.body()
     if not body and route.body_is_optional:
         return None
-    _require_json(request)
+    require_json_type(request.header(b"content-type"))
     decoded: object = decode_struct(body, route.body)
     return decoded
 
@@ -266,9 +265,3 @@ def _require_caller(route: Route, identity: Identity | None) -> None:
 
 def _is_open(route: Route) -> bool:
     return route.callers == "anyone" and route.permission is None
-
-
-def _require_json(request: Request) -> None:
-    media_type, _, _ = (request.header(b"content-type") or "").partition(";")
-    if media_type.strip().lower() != "application/json":
-        raise UnsupportedMediaTypeError
