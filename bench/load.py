@@ -3,7 +3,8 @@
 Run as a process of its own on its own core:
     python bench/load.py --port 8443 --seconds 2 --connections 32 --expect 200 < request.bin
 prints one JSON line: requests, seconds, per_second, p50_us, p99_us, wrong (answers of another status), busy (the share
-of its core that the load itself took: near 1, it is the load that is measured).
+of its core that the load itself took: near 1, it is the load that is measured), cpu_us (processor time of the watched
+server for one request).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import re
 import ssl
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import cast
 
 import uvloop
@@ -33,9 +36,9 @@ class Connection(asyncio.Protocol):
         self.sent_ns = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send the first request."""
+        """Wait for the others: the clock starts when all are connected."""
         self.transport = cast("asyncio.Transport", transport)
-        self._send()
+        self.run.connected.append(self)
 
     def data_received(self, data: bytes) -> None:
         """Take a part of the answer; when it is whole, send the next request."""
@@ -57,9 +60,9 @@ class Connection(asyncio.Protocol):
         if time.perf_counter_ns() >= run.until_ns:
             self.transport.close()
         elif run.pause_seconds:
-            run.loop.call_later(run.pause_seconds * random.uniform(0.5, 1.5), self._send)
+            run.loop.call_later(run.pause_seconds * random.uniform(0.5, 1.5), self.send)
         else:
-            self._send()
+            self.send()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note the end; one that the server makes ends the run."""
@@ -69,7 +72,8 @@ class Connection(asyncio.Protocol):
         if self.run.open == 0 and not self.run.done.done():
             self.run.done.set_result(None)
 
-    def _send(self) -> None:
+    def send(self) -> None:
+        """Send the next request."""
         if self.transport.is_closing():
             return
         self.sent_ns = time.perf_counter_ns()
@@ -81,7 +85,7 @@ class Connection(asyncio.Protocol):
 class Run:
     """One run of load."""
 
-    def __init__(self, requests: list[bytes], expected: bytes, seconds: float, connections: int) -> None:
+    def __init__(self, requests: list[bytes], expected: bytes, connections: int) -> None:
         self.requests = requests
         self.next = 0
         self.expected = expected
@@ -89,8 +93,9 @@ class Run:
         self.wrong = 0
         self.wrong_example = b""
         self.open = connections
+        self.connected: list[Connection] = []
         self.pause_seconds = 0.0
-        self.until_ns = time.perf_counter_ns() + int(seconds * 1e9)
+        self.until_ns = 0
         self.loop = asyncio.get_running_loop()
         self.done: asyncio.Future[None] = self.loop.create_future()
 
@@ -103,18 +108,21 @@ async def load(arguments: argparse.Namespace, requests: list[bytes]) -> dict[str
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     loop = asyncio.get_running_loop()
-    began = time.perf_counter()
-    run = Run(requests, f"HTTP/1.1 {arguments.expect} ".encode(), arguments.seconds, arguments.connections)
+    run = Run(requests, f"HTTP/1.1 {arguments.expect} ".encode(), arguments.connections)
     run.pause_seconds = arguments.pause_ms / 1000
     for _ in range(arguments.connections):
         source = (_loopback_address(), 0) if arguments.many_addresses else None
         await loop.create_connection(
             lambda: Connection(run), "127.0.0.1", arguments.port, ssl=context, local_addr=source
         )
-    began_cpu = time.process_time()
+    began, began_cpu, server_cpu = time.perf_counter(), time.process_time(), cpu_seconds(arguments.watch)
+    run.until_ns = time.perf_counter_ns() + int(arguments.seconds * 1e9)
+    for connection in run.connected:
+        connection.send()
     await asyncio.wait_for(run.done, arguments.seconds + 30)
     seconds = time.perf_counter() - began
     busy = (time.process_time() - began_cpu) / seconds
+    server_cpu = cpu_seconds(arguments.watch) - server_cpu
     latencies = sorted(run.latencies)
     if run.wrong:
         sys.stderr.write(f"{run.wrong} unexpected answers, for example {run.wrong_example!r}\n")
@@ -126,7 +134,28 @@ async def load(arguments: argparse.Namespace, requests: list[bytes]) -> dict[str
         "p99_us": latencies[int(len(latencies) * 0.99)] / 1000,
         "wrong": run.wrong,
         "busy": busy,
+        "cpu_us": server_cpu / len(latencies) * 1e6,
     }
+
+
+def cpu_seconds(pid: int | None) -> float:
+    """Return the processor time that a process and its children have used; 0 where the system does not tell."""
+    total = 0
+    for member in family(pid) if pid is not None else []:
+        for schedule in Path(f"/proc/{member}/task").glob("*/schedstat"):
+            with suppress(OSError):
+                total += int(schedule.read_text().split()[0])
+    return total / 1e9
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and its children, and theirs."""
+    found = [pid]
+    for parent in found:
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            with suppress(OSError):
+                found += [int(child) for child in task.read_text().split()]
+    return found
 
 
 def _loopback_address() -> str:
@@ -142,6 +171,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--expect", type=int, default=200)
     parser.add_argument("--core", type=int, default=None)
+    parser.add_argument("--watch", type=int, metavar="PID", help="the server, whose processor time is told as well")
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--pause-ms", type=float, default=0, help="mean pause of each connection between requests")
     parser.add_argument("--many-addresses", action="store_true", help="a client address for each connection")

