@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -51,17 +50,12 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
     server.close()
 
 
-@pytest.fixture(scope="session")
-def _database_names() -> Iterator[int]:
-    return itertools.count()
-
-
 @pytest.fixture
-def postgres_url(postgres_server: PostgresServer, _database_names: Iterator[int]) -> Iterator[str]:
-    """The URL of a fresh migrated PostgreSQL database."""
-    name = f"test_{next(_database_names)}"
-    yield postgres_server.make_database(name, template=TEMPLATE)
-    postgres_server.drop_database(name)
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of an empty migrated PostgreSQL database."""
+    name = postgres_server.lend_database()
+    yield postgres_server.url(name)
+    postgres_server.take_back(name)
 
 
 @pytest.fixture

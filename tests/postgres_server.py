@@ -19,6 +19,19 @@ import asyncpg
 
 TEMPLATE = "migrated"
 
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations'"
+
+_END_OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+_SHAPE = (
+    "SELECT md5(string_agg(line, ';' ORDER BY line)) FROM ("
+    " SELECT table_schema || table_name || column_name || data_type || is_nullable AS line"
+    " FROM information_schema.columns WHERE table_schema NOT IN ('pg_catalog', 'information_schema')"
+    " UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname <> 'pg_catalog'"
+    " UNION ALL SELECT schema_migrations::text FROM schema_migrations) AS shape"
+)
+"""Everything that a test could have changed beside rows: tables, columns, indexes, and what counts as migrated."""
+
 
 class PostgresServer:
     """A server in a directory of its own; the constructor starts it, ``close`` stops it and removes everything."""
@@ -34,6 +47,8 @@ class PostgresServer:
         with (Path(tempfile.gettempdir()) / "watchword-postgres.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._server = wheel.get_server(self._directory / "data", cleanup_mode="delete")
+        self._spare: list[str] = []
+        self._lent = 0
         run_elsewhere(self._execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"))
 
     def url(self, name: str = "postgres") -> str:
@@ -48,6 +63,22 @@ class PostgresServer:
     def drop_database(self, name: str) -> None:
         """Remove a database, whoever is still connected."""
         run_elsewhere(self._execute(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+    def lend_database(self) -> str:
+        """Return the name of an empty migrated database: one given back, or else a copy of the template."""
+        if self._spare:
+            return self._spare.pop()
+        self._lent += 1
+        name = f"test_{self._lent}"
+        self.make_database(name, template=TEMPLATE)
+        return name
+
+    def take_back(self, name: str) -> None:
+        """Empty a lent database for its next borrower; one whose tables were changed is dropped.
+
+        Copying a database takes a hundred times as long as emptying its tables.
+        """
+        run_elsewhere(self._clean(name))
 
     def stop(self) -> None:
         """Stop the server at once, ending every connection."""
@@ -76,6 +107,24 @@ class PostgresServer:
         """Stop the server and remove its directory."""
         self._server.cleanup()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    async def _clean(self, name: str) -> None:
+        connection = await asyncpg.connect(self.url(name))
+        template = await asyncpg.connect(self.url(TEMPLATE))
+        try:
+            await connection.execute(_END_OTHERS)
+            is_whole = await connection.fetchval(_SHAPE) == await template.fetchval(_SHAPE)
+            if is_whole:
+                await connection.execute(
+                    "; ".join(f'DELETE FROM "{row[0]}"' for row in await connection.fetch(_TABLES))
+                )
+        finally:
+            await connection.close()
+            await template.close()
+        if is_whole:
+            self._spare.append(name)
+        else:
+            await self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     async def _execute(self, *statements: str) -> None:
         connection = await asyncpg.connect(self.url())
