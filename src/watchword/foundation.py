@@ -22,13 +22,13 @@ from watchword.data_directory import make_private_directory
 from watchword.db.database import Database
 from watchword.db.generations import Generations
 from watchword.db.migrate import migrate
-from watchword.db.postgres import PostgresDatabase
 from watchword.db.sqlite import SqliteDatabase
 from watchword.limits.limiter import Limiter
 from watchword.limits.policies import attempts_with
 from watchword.limits.shares import Shares
 from watchword.mail.outbound import Outbound
-from watchword.mail.sender import OutboxSender, Sender, SmtpSender
+from watchword.mail.outbox import OutboxSender
+from watchword.mail.sender import Sender
 from watchword.observe import Log
 
 _PROOFS_MAX: Final = 50_000
@@ -118,6 +118,8 @@ async def _open_stores(settings: Settings, opened: contextlib.AsyncExitStack) ->
     database: Database
     bookkeeping: Database
     if settings.database_url is not None:
+        from watchword.db.postgres import PostgresDatabase  # noqa: PLC0415 - its driver is slow to load
+
         database = await PostgresDatabase.connect(
             settings.database_url.reveal(),
             generations=generations,
@@ -155,6 +157,8 @@ def _make_limiter(settings: Settings, stores: Stores) -> Limiter:
 
 def _make_sender(settings: Settings, clock: Clock, log: Log) -> Sender:
     if settings.smtp_url is not None:
+        from watchword.mail.smtp import SmtpSender  # noqa: PLC0415 - its library is slow to load
+
         return SmtpSender(settings.smtp_url.reveal(), from_address=settings.mail_from, clock=clock)
     return OutboxSender(settings.data_directory / "outbox", clock=clock, log=_line_of(log, clock, "mail.outbox"))
 

@@ -105,8 +105,9 @@ def test_unknown_account_costs_what_a_known_one_costs() -> None:
 
     async def scenario() -> None:
         known = await seconds(await passwords.hash("right password"))
-        assert 0.5 < await seconds(None) / known < 2
-        assert 0.5 < await seconds("") / known < 2
+        # A path that hashes nothing takes a hundredth; on a busy machine two that hash alike still differ.
+        assert 0.2 < await seconds(None) / known < 5
+        assert 0.2 < await seconds("") / known < 5
 
     asyncio.run(scenario())
     passwords.close()

@@ -15,7 +15,9 @@ import pytest
 
 from support import SetClock
 from watchword.errors import UnavailableError
-from watchword.mail.sender import Letter, OutboxSender, SmtpSender, _is_loopback
+from watchword.mail.outbox import OutboxSender
+from watchword.mail.sender import Letter
+from watchword.mail.smtp import SmtpSender, _is_loopback
 
 pytestmark = pytest.mark.anyio
 
@@ -130,7 +132,7 @@ async def test_no_server_is_told() -> None:
 async def test_a_server_elsewhere_must_offer_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without STARTTLS nothing is sent to a server that is not this machine, the login neither."""
     server = SmtpServer(extensions=("AUTH PLAIN",))
-    monkeypatch.setattr("watchword.mail.sender._is_loopback", lambda _host: False)
+    monkeypatch.setattr("watchword.mail.smtp._is_loopback", lambda _host: False)
     async with server.listen() as port:
         with pytest.raises(UnavailableError):
             await sender(f"smtp://user:secret@127.0.0.1:{port}").send(LETTER)

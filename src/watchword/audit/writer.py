@@ -91,8 +91,7 @@ class AuditWriter:
         """Write what waits, as far as the store takes it, and stop."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait((self._task,))
         with contextlib.suppress(WatchwordError):
             await self.flush()
 

@@ -58,8 +58,7 @@ class OriginList:
         """Stop following."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait((self._task,))
 
     async def _follow(self) -> None:
         while True:

@@ -11,7 +11,6 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Final
 
 import asyncpg
@@ -62,8 +61,7 @@ class Listener:
         """Stop listening; nothing remembered is used from here on."""
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait((self._task,))
         self._lose()
 
     async def _keep_listening(self) -> None:

@@ -7,7 +7,6 @@ deleted is not there to delete.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -50,8 +49,7 @@ class Upkeep:
         """Stop."""
         if self._running is not None:
             self._running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._running
+            await asyncio.wait((self._running,))
 
     async def _run(self) -> None:
         while True:
