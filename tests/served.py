@@ -94,6 +94,7 @@ class Served:
         self._log = data.with_name(f"{data.name}.log")
         self._environment = {name: text for name, text in os.environ.items() if not FOREIGN.match(name)} | environment
         self._process: subprocess.Popen[str] | None = None
+        self._connections: list[Connection] = []
 
     @property
     def process(self) -> subprocess.Popen[str]:
@@ -140,8 +141,10 @@ class Served:
         return self
 
     def connect(self, *, timeout: float = 30) -> Connection:
-        """Return a connection of one's own, without TLS."""
-        return Connection(self.http, timeout=timeout)
+        """Return a connection of one's own, without TLS; it is closed with the server at the latest."""
+        connection = Connection(self.http, timeout=timeout)
+        self._connections.append(connection)
+        return connection
 
     def call(self, method: str, path: str, **parts: Any) -> Answer:  # noqa: ANN401 - as ``Connection.call``
         """Send one request on a connection of its own."""
@@ -165,6 +168,24 @@ class Served:
         pids = [int(pid) for pid in re.findall(r"event=worker\.started.*? pid=(\d+)", self.log_text())]
         return [pid for pid in pids if is_alive(pid)]
 
+    def connect_to_each(self, count: int) -> list[Connection]:
+        """Return one connection to each worker: while the others stand still, only that one can accept it."""
+        wait_for(lambda: len(self.workers()) == count, seconds=READY_SECONDS, what="workers")
+        pids = self.workers()
+        connections = []
+        for pid in pids:
+            others = [other for other in pids if other != pid]
+            for other in others:
+                os.kill(other, signal.SIGSTOP)
+            try:
+                connections.append(self.connect())
+                connections[-1].call("GET", "/health/live")
+            finally:
+                for other in others:
+                    os.kill(other, signal.SIGCONT)
+        assert len({connection.call("GET", "/health/live").worker for connection in connections}) == count
+        return connections
+
     def kill(self) -> None:
         """End the process as a power cut would, and its workers with it."""
         pids = self.workers()
@@ -172,16 +193,22 @@ class Served:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self.process.communicate()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
     def stop(self) -> int:
         """Stop it as an operator would and return its exit code."""
         self.process.terminate()
-        self.process.communicate(timeout=20)
-        return self.process.returncode
+        code = self.process.wait(20)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
 
     def clean_up(self) -> None:
-        """Leave no process behind, whatever happened."""
+        """Leave no process and no connection behind, whatever happened."""
+        for connection in self._connections:
+            connection.close()
         if self._process is None:
             return
         for pid in self.workers():
