@@ -18,7 +18,7 @@ from watchword.app import Application
 from watchword.callers.caller import Mode
 from watchword.credentials.api_key import KeyMode
 from watchword.credentials.client_secret import hash_client_secret, make_client_secret
-from watchword.data_directory import write_private_file
+from watchword.data_directory import only_one, write_private_file
 from watchword.db.database import Statement, Transaction
 from watchword.errors import WatchwordError
 from watchword.ids import make_id
@@ -100,9 +100,16 @@ class DemoEnv:
 async def ensure_demo(application: Application, where: Where) -> dict[str, str]:
     """Make what is missing of the demonstration data and return what ``demo.env`` holds.
 
+    Of processes that start together on one directory, one makes it and the others wait for that and find it.
+
     Raises:
         DemoLostError: the administrator is there and ``demo.env`` with the password is not.
     """
+    with only_one(application.settings.data_directory):
+        return await _ensure_alone(application, where)
+
+
+async def _ensure_alone(application: Application, where: Where) -> dict[str, str]:
     env = DemoEnv(application.settings.data_directory / DEMO_ENV_NAME)
     user = await _find_administrator(application, env)
     env.keep(
