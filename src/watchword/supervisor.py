@@ -81,6 +81,10 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._workers):
                     group.create_task(self._keep_alive())
+                await self._stopping.wait()
+                # Once the workers no longer listen, whoever still comes is refused at once; held open here, the sockets
+                # would go on taking connections that nobody answers.
+                self._sockets.close()
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
