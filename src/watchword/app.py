@@ -145,6 +145,7 @@ class Application:
         request = Request(method, target, headers, client_address=peer, scheme=scheme, read_body=read_body)
         if self._addresses.trusts_any:
             request.client_address = self._addresses.resolve(peer, request.header(b"x-forwarded-for"))
+            request.is_in_clear = self._addresses.is_in_clear(peer, scheme, request.header(b"x-forwarded-proto"))
             request.scheme = self._addresses.scheme(peer, scheme, request.header(b"x-forwarded-proto"))
         return request
 

@@ -187,6 +187,13 @@ class CrossSiteRequestError(ForbiddenError):
     sentence = "This request did not come from an allowed site"
 
 
+class InsecureTransportError(ForbiddenError):
+    """The request came over plain HTTP from elsewhere: whatever credential it carries has been seen on the way."""
+
+    code = "HTTPS_REQUIRED"
+    sentence = "Use HTTPS; a credential that was sent in clear should be replaced"
+
+
 class RegistrationClosedError(ForbiddenError):
     """The tenant does not let strangers register."""
 

@@ -23,6 +23,7 @@ from watchword.clock import Clock
 from watchword.errors import (
     ExpiredSessionTokenError,
     ForbiddenError,
+    InsecureTransportError,
     InternalError,
     NotAuthenticatedError,
     NotFoundError,
@@ -120,6 +121,8 @@ class Pipeline:
             return self._preflight(request)
         match = self._routes.match(request.method, request.path)
         route = progress.route = match.route
+        if request.is_in_clear and request.path.startswith("/api/"):
+            raise InsecureTransportError
         if route.limit is not None:
             await self._limiter.require_attempt(route.limit, bucket, now_ms)
         identity = progress.identity = await self._identify(request, route, now_ms)

@@ -222,6 +222,15 @@ async def test_hsts_is_said_over_tls_only(proxied: Api, proto: str, scheme: str)
             assert response.headers["strict-transport-security"].startswith("max-age=63072000")
 
 
+async def test_a_credential_in_clear_is_refused(proxied: Api) -> None:
+    """A request that reached the proxy over plain HTTP is refused under /api, whatever it carries; pages are not."""
+    clear = {"x-forwarded-proto": "http"}
+    for path, who in [("/api/users/me", "admin_a"), (PRODUCTS, "pk_live_a"), ("/api/health", "nobody")]:
+        refusal = await proxied.call("GET", path, who=who, headers=clear)
+        assert (refusal.status_code, refusal.json()["errors"][0]["extensions"]["code"]) == (403, "HTTPS_REQUIRED")
+    assert (await proxied.call("GET", "/health/live", headers=clear)).status_code == 200
+
+
 async def limited(api: Api, **settings: int) -> None:
     response = await api.call("PATCH", "/api/tenants/{tenant_a}", who="super", json={"settings": settings})
     assert response.status_code == 200, response.text

@@ -45,6 +45,28 @@ def test_believes_the_scheme_of_trusted_proxies_only(peer: str, forwarded_proto:
 
 
 @pytest.mark.parametrize(
+    ("peer", "own", "forwarded_proto", "in_clear"),
+    [
+        ("203.0.113.9", "http", None, True),
+        ("203.0.113.9", "http", "https", True),
+        ("10.0.0.1", "http", "http", True),
+        ("10.0.0.1", "http", "https, http", True),
+        ("10.0.0.1", "http", "https", False),
+        ("10.0.0.1", "http", None, False),
+        ("127.0.0.1", "http", None, False),
+        ("203.0.113.9", "https", None, False),
+        ("203.0.113.9", "https", "http", False),
+        ("10.0.0.1", "https", "http", True),
+        ("", "http", None, True),
+    ],
+)
+def test_knows_what_came_in_clear(peer: str, own: str, forwarded_proto: str | None, in_clear: bool) -> None:  # noqa: FBT001 - a column
+    """Plain HTTP past the proxy, or to it, is known for what it is; the machine's own address is not elsewhere."""
+    assert BEHIND_PROXY.is_in_clear(peer, own, forwarded_proto) is in_clear
+    assert ClientAddresses().is_in_clear(peer, own, forwarded_proto) is False
+
+
+@pytest.mark.parametrize(
     ("address", "bucket"),
     [
         ("198.51.100.1", "198.51.100.1"),

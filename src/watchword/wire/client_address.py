@@ -45,6 +45,18 @@ class ClientAddresses:
                 return nearest
         return own
 
+    def is_in_clear(self, peer: str, own: str, forwarded_proto: str | None) -> bool:
+        """Say whether a request came over plain HTTP from elsewhere, past the proxy or to it (ASVS 4.1.2).
+
+        Asked only where proxies are trusted: without one the plain listener is on loopback. A trusted proxy that says
+        nothing of the scheme is taken to speak TLS to its clients.
+        """
+        if not self._trusted:
+            return False
+        if self.is_trusted(peer):
+            return self.scheme(peer, "https", forwarded_proto) == "http"
+        return own == "http" and not (_is_address(peer) and ip_address(peer).is_loopback)
+
     def is_trusted(self, address: str) -> bool:
         """Say whether an address is that of a proxy that is believed."""
         if not _is_address(address):

@@ -49,10 +49,50 @@ _REFUSALS: Final = {
     409: "Conflicts with what is stored.",
     412: "Changed since it was read.",
     413: "The body is too large.",
+    414: "The request target is too long.",
     415: "The body is not JSON.",
     419: "The session token has expired.",
     429: "A limit is used up.",
+    431: "The request headers are too large.",
     503: "A store is down.",
+}
+
+_HEADERS: Final[dict[str, Any]] = {
+    "X-Request-Id": {
+        "description": "Names this request in the log.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^req_[0-9a-f]{24}$"},
+    },
+    "WWW-Authenticate": {"description": "RFC 6750 §3.", "required": True, "schema": {"type": "string"}},
+    "Retry-After": {
+        "description": "Seconds until it is worth asking again.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "X-RateLimit-Limit": {
+        "description": "Requests that the window allows.",
+        "required": False,
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "X-RateLimit-Remaining": {
+        "description": "Requests that are left in the window.",
+        "required": False,
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "X-RateLimit-Reset": {
+        "description": "Seconds until the window ends.",
+        "required": False,
+        "schema": {"type": "integer", "minimum": 1},
+    },
+}
+
+_LIMITS: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+_HEADERS_OF_STATUS: Final = {
+    200: _LIMITS,
+    201: _LIMITS,
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After", *_LIMITS),
+    503: ("Retry-After",),
 }
 
 
@@ -75,7 +115,7 @@ def openapi_document(routes: tuple[Route, ...], *, version: str) -> dict[str, An
             "description": "Sign-in sessions, API keys, tenants and their collections.",
         },
         "paths": paths,
-        "components": {"schemas": components, "securitySchemes": _SECURITY_SCHEMES},
+        "components": {"schemas": components, "headers": _HEADERS, "securitySchemes": _SECURITY_SCHEMES},
     }
 
 
@@ -140,7 +180,7 @@ def _query_parameters(route: Route, schemas: dict[Any, Any], components: dict[st
 
 
 def _responses(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
-    success: dict[str, Any] = {"description": "Done."}
+    success: dict[str, Any] = {"description": "Done.", "headers": _headers(route.status)}
     if route.answer is not None:
         success["content"] = {"application/json": {"schema": schemas.get(route.answer, {})}}
     elif route.answer_schema is not None:
@@ -150,20 +190,29 @@ def _responses(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
         success["content"] = {media_type: {"schema": {"type": "string"}}}
     error = {"application/json": {"schema": {"$ref": _REF.format(name="Error")}}}
     refusals = {
-        str(status): {"description": sentence, "content": error}
+        str(status): {"description": sentence, "headers": _headers(status), "content": error}
         for status, sentence in sorted(_refusals(route).items())
     }
     if any(parameter["name"] == "If-None-Match" for parameter in route.parameters):
-        refusals["304"] = {"description": "You hold this version already."}
+        refusals["304"] = {"description": "You hold this version already.", "headers": _headers(304)}
     return {str(route.status): success, **refusals}
 
 
+def _headers(status: int) -> dict[str, Any]:
+    names = ("X-Request-Id", *_HEADERS_OF_STATUS.get(status, ()))
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
 def _refusals(route: Route) -> dict[int, str]:
-    statuses = {400, 401, 403, 419, 429, 503}
+    statuses = {400, 401, 403, 414, 419, 429, 431, 503}
     if "{" in route.path:
         statuses |= {404}
     if route.method in {"POST", "PUT", "PATCH", "DELETE"}:
-        statuses |= {404, 409, 412, 413, 415}
+        statuses |= {404, 409}
+    if any(parameter["name"] == "If-Match" for parameter in route.parameters):
+        statuses |= {412}
+    if route.body is not None or route.body_schema is not None:
+        statuses |= {413, 415}
     return {status: _REFUSALS[status] for status in statuses}
 
 

@@ -55,10 +55,22 @@ class Request:
 
     Shapes: ``path`` is decoded text and begins with a slash, ``query`` is the raw text behind the question mark,
     header names are lower-case bytes, ``client_address`` is the address of the peer or, behind a trusted proxy, of
-    the proxy's client; ``scheme`` is ``http`` or ``https`` as the client saw it.
+    the proxy's client; ``scheme`` is ``http`` or ``https`` as the client saw it; ``is_in_clear`` says that it came over
+    plain HTTP from another machine.
     """
 
-    __slots__ = ("_fault", "_read_body", "client_address", "headers", "id", "method", "path", "query", "scheme")
+    __slots__ = (
+        "_fault",
+        "_read_body",
+        "client_address",
+        "headers",
+        "id",
+        "is_in_clear",
+        "method",
+        "path",
+        "query",
+        "scheme",
+    )
 
     def __init__(
         self,
@@ -71,6 +83,7 @@ class Request:
         read_body: BodyReader | None = None,
     ) -> None:
         self.id = ""
+        self.is_in_clear = False
         self.method = method
         self._fault = ""
         path, _, self.query = target.partition(b"?")
