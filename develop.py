@@ -85,9 +85,10 @@ def check(arguments: list[str], python: str | None) -> int:
 
 
 def bench(arguments: list[str], python: str | None) -> int:
-    """Run the benchmarks, or the one that is named."""
+    """Measure beside the peers, or run the benchmark that is named; options alone go to the first."""
     environment = prepare(BENCH, python)
-    name, rest = (arguments[0], arguments[1:]) if arguments else ("run", [])
+    is_named = bool(arguments) and not arguments[0].startswith("-")
+    name, rest = (arguments[0], arguments[1:]) if is_named else ("compare", arguments)
     return run(environment, "python", str(ROOT / "bench" / f"{name}.py"), *rest)
 
 
