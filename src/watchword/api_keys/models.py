@@ -7,14 +7,23 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from watchword.api_keys.fields import NETWORKS_MAX, SCOPES_MAX
+from watchword.callers.permissions import SCOPE_PATTERN
 from watchword.credentials.api_key import KeyKind, KeyMode
-from watchword.tenants.models import Name, RequestsPerMinute
+from watchword.tenants.models import Name, RequestsPerMinute, WebOrigins
 
 KindName = Literal["secret", "publishable"]
 """How a kind is written in answers."""
 
 WantedKind = Literal["secret", "publishable", "secret_key", "publishable_key"]
 Status = Literal["active", "disabled", "expired", "revoked"]
+
+Scope = Annotated[str, Meta(extra_json_schema={"pattern": f"^(?:{SCOPE_PATTERN.pattern})$"})]
+Scopes = Annotated[list[Scope], Meta(extra_json_schema={"maxItems": SCOPES_MAX})]
+Network = Annotated[str, Meta(extra_json_schema={"format": "cidr", "examples": ["198.51.100.0/24"]})]
+Networks = Annotated[list[Network], Meta(extra_json_schema={"maxItems": NETWORKS_MAX})]
+IsoTime = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""What these say is for readers; ``fields.py`` checks it and names what is wrong."""
 
 VerdictCode = Literal[
     "VALID",
@@ -126,10 +135,10 @@ class CreateKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     name: Name
     kind: WantedKind
     mode: KeyMode | UnsetType = UNSET
-    scopes: list[str] | None = None
-    expires_at: int | str | None = None
-    allowed_origins: list[str] = []
-    allowed_networks: list[str] = []
+    scopes: Scopes | None = None
+    expires_at: int | IsoTime | None = None
+    allowed_origins: WebOrigins = []
+    allowed_networks: Networks = []
     rate_limit: RequestsPerMinute | None = None
 
 
@@ -137,10 +146,10 @@ class ChangeKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The fields of a key to change, in the shapes of ``CreateKey``; what is left out stays."""
 
     name: Name | UnsetType = UNSET
-    scopes: list[str] | UnsetType | None = UNSET
-    expires_at: int | str | UnsetType | None = UNSET
-    allowed_origins: list[str] | UnsetType = UNSET
-    allowed_networks: list[str] | UnsetType = UNSET
+    scopes: Scopes | UnsetType | None = UNSET
+    expires_at: int | IsoTime | UnsetType | None = UNSET
+    allowed_origins: WebOrigins | UnsetType = UNSET
+    allowed_networks: Networks | UnsetType = UNSET
     rate_limit: RequestsPerMinute | UnsetType | None = UNSET
     disabled: bool | UnsetType = UNSET
 

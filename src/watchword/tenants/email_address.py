@@ -8,7 +8,7 @@ from typing import Final
 
 from watchword.errors import InvalidFieldsError
 
-_LENGTH_MAX: Final = 254
+EMAIL_LENGTH_MAX: Final = 254
 """The longest path that SMTP carries, without its angle brackets (RFC 5321 §4.5.3.1.3)."""
 
 _FORM: Final = re.compile(
@@ -33,6 +33,6 @@ def require_email(email: str, *, field: str = "email") -> str:
     """
     trimmed = email.strip()
     is_printable = not any(unicodedata.category(character).startswith("C") for character in trimmed)
-    if len(trimmed.encode("utf-8", "replace")) > _LENGTH_MAX or not is_printable or not _FORM.fullmatch(trimmed):
+    if len(trimmed.encode("utf-8", "replace")) > EMAIL_LENGTH_MAX or not is_printable or not _FORM.fullmatch(trimmed):
         raise InvalidFieldsError({field: "must be an e-mail address"})
     return trimmed

@@ -7,11 +7,19 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from watchword.tenants.email_address import EMAIL_LENGTH_MAX
+from watchword.tenants.web_origins import ORIGINS_MAX
+
 Plan = Literal["free", "starter", "basic", "pro", "enterprise"]
 TenantRole = Literal["tenant-viewer", "tenant-editor", "tenant-admin"]
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Slug = Annotated[str, Meta(pattern="^[a-z0-9-]{2,63}$")]
+WebOrigin = Annotated[str, Meta(extra_json_schema={"format": "web-origin", "examples": ["https://shop.example"]})]
+"""As browsers write it; ``web_origins.py`` checks it. The format is told to readers and checked nowhere else."""
+
+WebOrigins = Annotated[list[WebOrigin], Meta(extra_json_schema={"maxItems": ORIGINS_MAX})]
+EmailAddress = Annotated[str, Meta(extra_json_schema={"format": "email", "maxLength": EMAIL_LENGTH_MAX})]
 RequestsPerMinute = Annotated[int, Meta(ge=1, le=1_000_000)]
 RequestsPerHour = Annotated[int, Meta(ge=1, le=60_000_000)]
 
@@ -88,7 +96,7 @@ class CreateTenant(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     name: Name
     slug: Slug
     plan: Plan = "free"
-    allowed_origins: list[str] = []
+    allowed_origins: WebOrigins = []
     settings: SettingsChange = SettingsChange()
 
 
@@ -98,7 +106,7 @@ class ChangeTenant(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     name: Name | UnsetType = UNSET
     slug: Slug | UnsetType = UNSET
     plan: Plan | UnsetType = UNSET
-    allowed_origins: list[str] | UnsetType = UNSET
+    allowed_origins: WebOrigins | UnsetType = UNSET
     settings: SettingsChange | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
 
@@ -106,7 +114,7 @@ class ChangeTenant(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class AddMember(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """An existing user who becomes a member without an invitation."""
 
-    email: str
+    email: EmailAddress
     role: TenantRole
 
 
@@ -119,7 +127,7 @@ class ChangeMember(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class CreateInvitation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Whom to invite, as what."""
 
-    email: str
+    email: EmailAddress
     role: TenantRole = "tenant-viewer"
 
 
