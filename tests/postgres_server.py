@@ -12,6 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ TEMPLATE = "migrated"
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations'"
 
 _END_OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+_END_LISTENERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT 1'"
 
 _SHAPE = (
     "SELECT md5(string_agg(line, ';' ORDER BY line)) FROM ("
@@ -86,6 +89,24 @@ class PostgresServer:
             ["-m", "immediate", "-w", "stop"], pgdata=self._directory / "data", user=self._server.system_user
         )
 
+    def kill(self) -> None:
+        """End every process of the server as a power cut would; ``start`` then recovers what it had written."""
+        parent = self._server.get_postmaster_info().process
+        processes = (parent, *parent.children(recursive=True))
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+        for process in processes:
+            process.wait(10)
+
+    def kill_backend(self, name: str) -> None:
+        """Kill one of the processes that serve a database: the server then ends all others and recovers by itself."""
+        run_elsewhere(self._kill_backend(name))
+
+    def end_listeners(self, name: str) -> None:
+        """Cut the connections of all nodes that hear news in a database; they are known by their last question."""
+        run_elsewhere(self._execute(f"{_END_LISTENERS} AND datname = '{name}'"))
+
     def pause(self) -> None:
         """Make every process of the server stand still: connections stay, and no answer comes."""
         self._signal(signal.SIGSTOP)
@@ -133,6 +154,14 @@ class PostgresServer:
                 await connection.execute(statement)
         finally:
             await connection.close()
+
+    async def _kill_backend(self, name: str) -> None:
+        connection = await asyncpg.connect(self.url())
+        try:
+            pid = await connection.fetchval("SELECT pid FROM pg_stat_activity WHERE datname = $1 LIMIT 1", name)
+            os.kill(pid, signal.SIGKILL)
+        finally:
+            connection.terminate()
 
     def _signal(self, number: signal.Signals) -> None:
         parent = self._server.get_postmaster_info().process

@@ -7,18 +7,33 @@ doubt: it may have happened or not, but not by half.
 from __future__ import annotations
 
 import http.client
+import os
 import random
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from served import Answer, Connection
+from served import Answer, Connection, Served
+
+ROUNDS = int(os.environ.get("CRASH_ROUNDS", "20"))
+SEED = int(os.environ.get("CRASH_SEED", "1"))
+
+STORED = "SELECT tenant_id, mode, collection, facet, total FROM document_counts WHERE total <> 0"
+COUNTED = (
+    "SELECT tenant_id, mode, collection, '', count(*) FROM documents GROUP BY 1, 2, 3 UNION ALL"
+    " SELECT tenant_id, mode, collection, counted_value, count(*) FROM documents WHERE counted_value IS NOT NULL"
+    " GROUP BY 1, 2, 3, 4"
+)
+"""The kept counters, and what counting gives: on both databases the same."""
 
 LIVING_MAX = 8
 """Sessions and keys that a writer keeps; beyond it, it ends some."""
 
 REASKED_MAX = 40
 """Ended things of earlier rounds that are asked for again each time; the last round asks for all."""
+
+REFUSED_SECONDS = 0.05
+"""How long a writer lets a server be that has refused it: its database may be away."""
 
 
 class Account:
@@ -29,6 +44,13 @@ class Account:
         self.password = env["WATCHWORD_PASSWORD"]
         self.secret_key = env["WATCHWORD_SECRET_KEY"]
         self.admin_token = admin_token
+
+    @classmethod
+    def sign_in(cls, server: Served) -> Account:
+        """Begin the session that manages keys; no writer ends it."""
+        env = server.env()
+        body = {"email": env["WATCHWORD_EMAIL"], "password": env["WATCHWORD_PASSWORD"]}
+        return cls(env, server.call("POST", "/api/users/login", body=body).json["token"])
 
 
 class Writer(Protocol):
@@ -291,6 +313,8 @@ class Crowd:
             while not self._stopping.is_set():
                 if writer.step(connection):
                     self.acknowledged += 1
+                else:
+                    self._stopping.wait(REFUSED_SECONDS)
         except (OSError, http.client.HTTPException):
             pass  # the server is gone: what was asked last is in doubt
         except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread

@@ -6,26 +6,16 @@ more of them; ``CRASH_SEED`` chooses other moments.
 
 from __future__ import annotations
 
-import os
 import random
 from pathlib import Path
 
 import apsw
 import pytest
 
-from crash.acknowledged import Account, Crowd
-from served import Fleet, Served, is_alive, wait_for
+from crash.acknowledged import COUNTED, ROUNDS, SEED, STORED, Account, Crowd
+from served import Fleet, is_alive, wait_for
 
-ROUNDS = int(os.environ.get("CRASH_ROUNDS", "20"))
-SEED = int(os.environ.get("CRASH_SEED", "1"))
 STORIES = 4
-
-STORED = "SELECT tenant_id, mode, collection, facet, total FROM document_counts WHERE total <> 0"
-COUNTED = (
-    "SELECT tenant_id, mode, collection, '', count(*) FROM documents GROUP BY 1, 2, 3 UNION ALL"
-    " SELECT tenant_id, mode, collection, counted_value, count(*) FROM documents WHERE counted_value IS NOT NULL"
-    " GROUP BY 1, 2, 3, 4"
-)
 
 
 def require_sound(data: Path) -> None:
@@ -42,12 +32,6 @@ def require_sound(data: Path) -> None:
             connection.close()
 
 
-def sign_in(server: Served) -> Account:
-    env = server.env()
-    body = {"email": env["WATCHWORD_EMAIL"], "password": env["WATCHWORD_PASSWORD"]}
-    return Account(env, server.call("POST", "/api/users/login", body=body).json["token"])
-
-
 @pytest.mark.parametrize("story", range(STORIES))
 def test_killed_under_mixed_writes(story: int, servers: Fleet, tmp_path: Path) -> None:
     """However often the server is killed amid writes, nothing acknowledged is lost and nothing ended comes back."""
@@ -60,7 +44,7 @@ def test_killed_under_mixed_writes(story: int, servers: Fleet, tmp_path: Path) -
         WATCHWORD_REFRESH_GRACE_SECONDS="0", WATCHWORD_PLANS='{"pro": {"requests_per_minute": null, "requests_per_hour": null}}',
     )  # fmt: skip
     server.start()
-    account = sign_in(server)
+    account = Account.sign_in(server)
     crowd = Crowd(account, SEED * STORIES + story)
     for number in range(rounds):
         enough = moments.randrange(1, 200)
@@ -98,7 +82,7 @@ def test_killed_during_the_first_start(moment: str, servers: Fleet, tmp_path: Pa
     server.start()
     require_sound(server.data)
     env = server.env()
-    account = sign_in(server)
+    account = Account.sign_in(server)
     assert server.call("GET", "/api/users/me", bearer=account.admin_token).json["user"]["email"] == account.email
     totals = {
         name: server.call("GET", "/api/products", key=env[f"WATCHWORD_{name}"]).json["totalDocs"]
