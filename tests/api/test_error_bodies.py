@@ -51,6 +51,7 @@ CLASSES: list[tuple[WatchwordError, int, dict[str, Any]]] = [
     (errors.NotAMemberError(), 403, body_of("You are not a member of this tenant", "Forbidden", "NOT_A_MEMBER")),
     (errors.TenantMismatchError(), 403, body_of("The key and the credential belong to different tenants", "Forbidden", "TENANT_MISMATCH")),
     (errors.CrossSiteRequestError(), 403, body_of("This request did not come from an allowed site", "Forbidden", "CROSS_SITE_REQUEST")),
+    (errors.InsecureTransportError(), 403, body_of("Use HTTPS; a credential that was sent in clear should be replaced", "Forbidden", "HTTPS_REQUIRED")),
     (errors.RegistrationClosedError(), 403, body_of("Registration is not open here", "Forbidden", "REGISTRATION_CLOSED")),
     (errors.EmailNotVerifiedError(), 403, body_of("Confirm your email address first; a new letter is on its way", "Forbidden", "EMAIL_NOT_VERIFIED")),
     (errors.NotFoundError(), 404, body_of("The requested resource was not found", "NotFound", "NOT_FOUND")),
