@@ -97,24 +97,48 @@ class Log:
             )
         if not self._waiting:
             return
-        lines = []
-        while self._waiting:
-            lines.append(self._render(self._waiting.popleft()))
+        lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
-            self._stream.write(b"".join(lines))
+            self._stream.write(self._render(lines))
             self._stream.flush()
         except (OSError, ValueError):
             # A log that cannot be written must not take requests down with it; the next flush tries again.
             self._dropped += len(lines)
 
-    def _render(self, line: RequestLine | dict[str, object]) -> bytes:
+    def _render(self, lines: list[RequestLine | dict[str, object]]) -> bytes:
         if self._format == "json":
-            return self._encoder.encode(line) + b"\n"
-        fields = msgspec.to_builtins(line) if isinstance(line, RequestLine) else line
-        rest = " ".join(f"{name}={_plain(value)}" for name, value in fields.items() if name not in {"at", "level"})
-        return f"{fields['at']} {fields['level']:<7} {rest}\n".encode()
+            return self._encoder.encode_lines(lines)
+        return "".join(map(_console_line, lines)).encode()
+
+
+def _console_line(line: RequestLine | dict[str, object]) -> str:
+    """Write a line for people: what is empty is left out, what could be misread stands in quotes."""
+    fields = _request_fields(line) if isinstance(line, RequestLine) else line
+    rest = " ".join(
+        f"{name}={_plain(value)}" for name, value in fields.items() if value != "" and name not in {"at", "level"}
+    )
+    return f"{fields['at']} {fields['level']:<7} {rest}\n"
+
+
+def _request_fields(line: RequestLine) -> dict[str, object]:
+    return {
+        "at": line.at,
+        "level": line.level,
+        "event": "request",
+        "requestId": line.request_id,
+        "method": line.method,
+        "route": line.route,
+        "status": line.status,
+        "microseconds": line.microseconds,
+        "tenant": line.tenant,
+        "caller": line.caller,
+        "credential": line.credential,
+        "reason": line.reason,
+    }
 
 
 def _plain(value: object) -> str:
-    text = str(value)
+    if not isinstance(value, str):
+        return str(value)
+    text = value
     return text if text.isprintable() and " " not in text else msgspec.json.encode(text).decode()

@@ -63,6 +63,7 @@ def test_unknown_path_is_not_found(path: str) -> None:
     [
         ("PUT", "/api/keys", "GET, POST, HEAD, OPTIONS"),
         ("GET", "/api/keys/verify", "POST, OPTIONS"),
+        ("DELETE", "/api/keys/verify", "POST, OPTIONS"),
         ("TRACE", "/api/keys/key_1", "DELETE, GET, HEAD, OPTIONS"),
     ],
 )

@@ -1,6 +1,6 @@
 """Arithmetic of fixed windows: takes the time, does no I/O.
 
-One of the places that may be less plain for speed (``bench/limits.py``). Windows are aligned to Unix time, so that
+One of the places that may be less plain for speed (``bench/answer.py``). Windows are aligned to Unix time, so that
 every process and node agrees where one begins, and a whole window's counters are dropped in one step.
 """
 

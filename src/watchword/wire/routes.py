@@ -1,11 +1,12 @@
 """The Route record and the matcher: one line of a room's ``routes.py`` says all about an endpoint but what it does.
 
-One of the places that may be less plain for speed (``bench/hello.py``): a fixed path is found by one dictionary
+One of the places that may be less plain for speed (``bench/answer.py``): a fixed path is found by one dictionary
 look-up, a path with a parameter by one look-up a segment.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Literal
 
@@ -76,6 +77,9 @@ class RouteTable:
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
         self._fixed: dict[tuple[str, str], Match] = {}
+        self._fixed_paths: set[str] = set()
+        self._of_one: dict[tuple[str, str], tuple[Route, str]] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
         self._root = _Node()
         for route in self.routes:
             self._add(route)
@@ -90,6 +94,13 @@ class RouteTable:
         found = self._fixed.get((method, path))
         if found is not None:
             return found
+        head, _, tail = path.rpartition("/")
+        of_one = self._of_one.get((method, head))
+        if of_one is not None and tail and path not in self._fixed_paths:
+            return Match(of_one[0], {of_one[1]: tail})
+        return self._match_by_walking(method, path)
+
+    def _match_by_walking(self, method: str, path: str) -> Match:
         values: list[str] = []
         node = self._walk(self._root, path.split("/")[1:], 0, values)
         if node is None:
@@ -97,8 +108,7 @@ class RouteTable:
         route = node.routes.get(method) or (node.routes.get("GET") if method == "HEAD" else None)
         if route is None:
             raise MethodNotAllowedError(_allowed(node.routes))
-        names = [segment[1:-1] for segment in route.path.split("/") if segment.startswith("{")]
-        return Match(route, dict(zip(names, values, strict=True)) if values else _NO_PARAMETERS)
+        return Match(route, dict(zip(self._names[route.path], values, strict=True)) if values else _NO_PARAMETERS)
 
     def methods(self, path: str) -> tuple[str, ...]:
         """Return the methods that a path is served with, none for an unknown path."""
@@ -118,8 +128,13 @@ class RouteTable:
             msg = f"two routes for {route.method} {route.path}"
             raise ValueError(msg)
         node.routes[route.method] = route
-        if "{" not in route.path:
+        names = self._names[route.path] = tuple(re.findall(r"\{(\w+)\}", route.path))
+        if not names:
             self._fixed[route.method, route.path] = Match(route, _NO_PARAMETERS)
+            self._fixed_paths.add(route.path)
+        elif len(names) == 1 and route.path.endswith("}"):
+            # A path whose last segment alone is a parameter, as most with one are, needs no walk.
+            self._of_one[route.method, route.path.rpartition("/")[0]] = (route, names[0])
 
     def _walk(self, node: _Node, segments: list[str], index: int, values: list[str]) -> _Node | None:
         if index == len(segments):
