@@ -20,6 +20,7 @@ Status = Literal["active", "disabled", "expired", "revoked"]
 
 Scope = Annotated[str, Meta(extra_json_schema={"pattern": f"^(?:{SCOPE_PATTERN.pattern})$"})]
 Scopes = Annotated[list[Scope], Meta(extra_json_schema={"maxItems": SCOPES_MAX})]
+WantedScope = Annotated[str, Meta(extra_json_schema={"pattern": "^[a-z][a-z0-9_-]{0,62}:(?:read|write)$"})]
 Network = Annotated[str, Meta(extra_json_schema={"format": "cidr", "examples": ["198.51.100.0/24"]})]
 Networks = Annotated[list[Network], Meta(extra_json_schema={"maxItems": NETWORKS_MAX})]
 IsoTime = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
@@ -173,7 +174,7 @@ class VerifyKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The key to verify, and what it is wanted for."""
 
     key: Annotated[str, Meta(max_length=1000)]
-    scopes: Annotated[list[str], Meta(max_length=100)] = []
+    scopes: Annotated[list[WantedScope], Meta(max_length=100)] = []
     origin: Annotated[str, Meta(max_length=300)] | None = None
     address: Annotated[str, Meta(max_length=64)] | None = None
 

@@ -34,9 +34,18 @@ def document_schema(collection: CollectionType) -> Schema:
     }
 
 
+def cut_schema(collection: CollectionType) -> Schema:
+    """Describe a document that ``select`` may have cut down: the id stays."""
+    return {**document_schema(collection), "required": ["id"]}
+
+
 def create_schema(collection: CollectionType) -> Schema:
-    """Describe what POST takes."""
-    return {name: value for name, value in collection.data.schema.items() if name != "$schema"}
+    """Describe what POST takes; null stands for the default."""
+    sent = {name: value for name, value in collection.data.schema.items() if name != "$schema"}
+    sent["properties"] = {
+        name: _or_null(field) if "default" in field else field for name, field in sent["properties"].items()
+    }
+    return sent
 
 
 def change_schema(collection: CollectionType) -> Schema:
@@ -46,7 +55,6 @@ def change_schema(collection: CollectionType) -> Schema:
 
 def page_schema(collection: CollectionType) -> Schema:
     """Describe a page of documents; with ``select`` they carry fewer fields."""
-    cut = {name: value for name, value in document_schema(collection).items() if name != "required"}
     return {
         "type": "object",
         "required": [
@@ -63,7 +71,7 @@ def page_schema(collection: CollectionType) -> Schema:
             "nextCursor",
         ],
         "properties": {
-            "docs": {"type": "array", "items": cut},
+            "docs": {"type": "array", "items": cut_schema(collection)},
             "totalDocs": {"type": "integer"},
             "totalDocsIsBound": _TRUTH,
             "limit": {"type": "integer"},
@@ -77,6 +85,11 @@ def page_schema(collection: CollectionType) -> Schema:
             "nextCursor": {"type": ["string", "null"]},
         },
     }
+
+
+def _or_null(field: Schema) -> Schema:
+    choices = {"enum": [*field["enum"], None]} if "enum" in field else {}
+    return {**field, "type": [field["type"], "null"], **choices}
 
 
 def count_schema() -> Schema:

@@ -10,7 +10,7 @@ from watchword.records.models import (
     count_schema,
     create_schema,
     deleted_schema,
-    document_schema,
+    cut_schema,
     header_parameter,
     list_parameters,
     page_schema,
@@ -71,7 +71,7 @@ def _read_routes(database: Database, kind: CollectionType) -> tuple[Route, ...]:
             permission=permission,
             publishable=public,
             parameters=(select_parameter(kind), _IF_NONE_MATCH),
-            answer_schema=document_schema(kind),
+            answer_schema=cut_schema(kind),
             tag=kind.name.capitalize(),
         ),
     )
