@@ -105,3 +105,30 @@ def test_memory_is_bounded(generations: Generations) -> None:
         assert len(cache) <= 3
     assert cache.find(bytes([99]), str) == "proof"
     assert cache.find(bytes([96]), str) is None
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_look_in_the_middle_of_a_withdrawal_leaves_nothing(
+    generations: Generations,
+    monkeypatch: pytest.MonkeyPatch,
+    everything: bool,  # noqa: FBT001 - a column
+) -> None:
+    """Whoever looks while a withdrawal is being written may still find the proof, and never again once it is written."""
+    cache = VerifiedCache(generations, entries_max=10)
+    _remember(cache, generations, DIGEST, "session:1")
+    written = 0
+    seen: list[str | None] = []
+
+    def look_before_each_write(bits: int) -> int:
+        nonlocal written
+        written += 1
+        seen.append(cache.find(DIGEST, str))
+        return written << (bits - 32)
+
+    monkeypatch.setattr("watchword.db.generations.secrets.randbits", look_before_each_write)
+    if everything:
+        generations.bump_all()
+    else:
+        generations.bump(("session:1",))
+    assert seen[1] == "proof"
+    assert cache.find(DIGEST, str) is None

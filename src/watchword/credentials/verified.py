@@ -1,7 +1,7 @@
 """What was proved a moment ago, so that the same credential need not be proved again, and what withdraws it.
 
 One of the places that may be less plain for speed (``bench/session_token.py``): a hit costs one dictionary look-up
-and one read of a shared slot for each subject of the proof.
+and one read of the shared slot that every withdrawal writes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,15 @@ from typing import TypeVar
 from watchword.db.generations import Generations
 
 Proof = TypeVar("Proof")
+
+
+class _Entry:
+    __slots__ = ("proof", "seen", "stamps")
+
+    def __init__(self, proof: object, stamps: tuple[tuple[int, int], ...], seen: int) -> None:
+        self.proof = proof
+        self.stamps = stamps
+        self.seen = seen
 
 
 class VerifiedCache:
@@ -25,7 +34,7 @@ class VerifiedCache:
     def __init__(self, generations: Generations, *, entries_max: int) -> None:
         self._generations = generations
         self._entries_max = entries_max
-        self._entries: OrderedDict[bytes, tuple[object, tuple[tuple[int, int], ...]]] = OrderedDict()
+        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
 
     def __len__(self) -> int:
         """Return how many proofs are remembered."""
@@ -37,14 +46,19 @@ class VerifiedCache:
         ``kind`` keeps the proof of one kind of credential from being taken for another's.
         """
         entry = self._entries.get(digest)
-        if entry is None or not self._generations.is_trusted():
+        generations = self._generations
+        if entry is None or not generations.is_trusted():
             return None
-        read = self._generations.read
-        for slot, value in entry[1]:
-            if read(slot) != value:
-                del self._entries[digest]
-                return None
-        proof = entry[0]
+        seen = generations.read_any()
+        if entry.seen != seen:
+            # Something was withdrawn since: perhaps this. What is found whole is not looked at again until the next.
+            read = generations.read
+            for slot, value in entry.stamps:
+                if read(slot) != value:
+                    del self._entries[digest]
+                    return None
+            entry.seen = seen
+        proof = entry.proof
         return proof if isinstance(proof, kind) else None
 
     def mark(self) -> int:
@@ -66,4 +80,4 @@ class VerifiedCache:
             return
         if len(self._entries) >= self._entries_max:
             self._entries.popitem(last=False)
-        self._entries[digest] = (proof, stamps)
+        self._entries[digest] = _Entry(proof, stamps, mark)

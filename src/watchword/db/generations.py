@@ -67,14 +67,16 @@ class Generations:
     def bump(self, subjects: tuple[str, ...]) -> None:
         """Make all processes of this node forget what they remember of these subjects; call it after the commit."""
         # The general slot first: a reader that saw it unchanged on both sides of its look-up then holds either a
-        # state read after the commit or a subject slot that is about to change under it.
+        # state read after the commit or a subject slot that is about to change under it. And last: a reader that
+        # looks at subjects only when the general slot has changed then looks again at what it may have seen too early.
         self._slots[_ANY] = secrets.randbits(64)
         for subject in subjects:
             self._slots[self.slot(subject)] = secrets.randbits(64)
+        self._slots[_ANY] = secrets.randbits(64)
 
     def bump_all(self) -> None:
         """Make all processes of this node forget everything remembered (a worker died, a listener came back)."""
-        for slot in range(_SLOTS):
+        for slot in (_ANY, *range(_SLOTS), _ANY):
             self._slots[slot] = secrets.randbits(64)
 
     def close(self) -> None:
