@@ -138,20 +138,20 @@ class FastLaneProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one header."""
-        name = name.lower()
         self._head_bytes += len(name) + len(value)
-        if self._head_bytes > HEADER_BYTES_MAX or len(self.headers) >= HEADERS_MAX:
+        if self._head_bytes > HEADER_BYTES_MAX:
             raise HeadersTooLargeError
-        if self._head_is_complete:
-            # A trailer is no header (RFC 9110 §6.5.1): it could bring a credential past whoever checked the head.
-            return
-        if name in _NOTED:
-            self._note(name, value)
-        self.headers.append((name, value))
+        # A trailer is no header (RFC 9110 §6.5.1): it could bring a credential past whoever checked the head.
+        if not self._head_is_complete:
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Decide the lane."""
         self._head_is_complete = True
+        if len(self.headers) > HEADERS_MAX:
+            raise HeadersTooLargeError
+        for name, value in [header for header in self.headers if header[0] in _NOTED]:
+            self._note(name, value)
         version = self.parser.get_http_version()
         self._require_plain_head(version)
         if (
