@@ -87,6 +87,65 @@ def test_other_name_in_a_nearer_source_wins(tmp_path: Path) -> None:
     assert load_settings({"TOKEN_EXPIRATION": "3600"}, tmp_path).token_expiration_seconds == 3600
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"TOKEN_EXPIRATION": "7d"}, 'TOKEN_EXPIRATION is "7d"; it must be a whole number from 60 to 31536000.'),
+        (
+            {"TOKEN_EXPIRATION": "9000000"},
+            'TOKEN_EXPIRATION is "9000000"; it must be at most WATCHWORD_SESSION_ABSOLUTE_SECONDS, which is 7776000.',
+        ),
+        (
+            {"DATABASE_URL": "mysql://u:hunter2@h/d"},
+            (
+                "DATABASE_URL has a value that is not shown here; "
+                "it must be a URL that begins with postgresql:// or postgres:// and names a host."
+            ),
+        ),
+        (
+            {"TOKEN_EXPIRATION": "3600", "WATCHWORD_TOKEN_EXPIRATION": "7d"},
+            'WATCHWORD_TOKEN_EXPIRATION is "7d"; it must be a whole number from 60 to 31536000.',
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_as_it_was_given(tmp_path: Path, given: dict[str, str], sentence: str) -> None:
+    """A refusal names the variable that the operator set, whichever of its names that is."""
+    (tmp_path / ".env").write_text("WATCHWORD_TOKEN_EXPIRATION=7200\n")
+    assert refusal(tmp_path, **given) == sentence
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({}, "https://127.0.0.1:8443"),
+        ({"WATCHWORD_HOST": "0.0.0.0", "WATCHWORD_PORT": "443"}, "https://127.0.0.1:443"),
+        ({"WATCHWORD_HOST": "::"}, "https://[::1]:8443"),
+        ({"WATCHWORD_TLS": "off"}, "http://127.0.0.1:8443"),
+        ({"WATCHWORD_BEHIND_PROXY": "10.0.0.0/8"}, "http://127.0.0.1:8443"),
+        (
+            {"WATCHWORD_BEHIND_PROXY": "10.0.0.0/8", "WATCHWORD_PUBLIC_URL": "https://api.example.com"},
+            "https://api.example.com",
+        ),
+    ],
+)
+def test_url_is_how_clients_reach_the_server(tmp_path: Path, given: dict[str, str], url: str) -> None:
+    """The public URL wins; without one it is the address listened on, as this machine calls it."""
+    assert load_settings(given, tmp_path).url == url
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("https://App.example.com", "https://app.example.com"),
+        ("https://app.example.com/my/Account/", "https://app.example.com/my/Account"),
+        ("http://localhost:3000/", "http://localhost:3000"),
+    ],
+)
+def test_pages_may_have_a_path(tmp_path: Path, text: str, kept: str) -> None:
+    """The site with the pages is kept with its path and without a slash at the end."""
+    assert load_settings({"WATCHWORD_PAGES_URL": text}, tmp_path).pages_url == kept
+
+
 def test_unknown_name_gets_the_nearest(tmp_path: Path) -> None:
     """An unknown WATCHWORD_ name is refused with the nearest right one, wherever it stands."""
     sentence = "WATCHWORD_PROT is not a setting; the nearest is WATCHWORD_PORT."
@@ -121,6 +180,10 @@ def test_client_names_are_no_mistake(tmp_path: Path) -> None:
         ("WATCHWORD_PUBLIC_URL", "https://a.example/x", "an https:// URL without path (http:// only for a loopback address)"),
         ("WATCHWORD_PUBLIC_URL", "https://a.example:x", "an https:// URL without path (http:// only for a loopback address)"),
         ("WATCHWORD_PUBLIC_URL", "https://u:p@a.example", "an https:// URL without path (http:// only for a loopback address)"),
+        ("WATCHWORD_PAGES_URL", "http://a.example/x", "an https:// URL without query (http:// only for a loopback address)"),
+        ("WATCHWORD_PAGES_URL", "https://a.example/x?y=1", "an https:// URL without query (http:// only for a loopback address)"),
+        ("WATCHWORD_PAGES_URL", "https://a.example/#x", "an https:// URL without query (http:// only for a loopback address)"),
+        ("WATCHWORD_PAGES_URL", "https://u:p@a.example", "an https:// URL without query (http:// only for a loopback address)"),
         ("WATCHWORD_ALLOWED_ORIGINS", "https://a.example,*", "https:// origins with commas between them (http:// only for loopback addresses)"),
         ("WATCHWORD_MAIL_FROM", "a@b\nBcc: c", "an e-mail address"),
         ("WATCHWORD_MAIL_FROM", "Ann <a@b.example>", "an e-mail address"),
@@ -180,7 +243,7 @@ def test_secrets_have_no_repr(tmp_path: Path) -> None:
         ({"WATCHWORD_SECRET": "x" * 32, "WATCHWORD_SECRET_FILE": "s"}, "are both set"),
         (
             {"TOKEN_EXPIRATION": "7200", "WATCHWORD_SESSION_ABSOLUTE_SECONDS": "3600"},
-            'WATCHWORD_TOKEN_EXPIRATION is "7200"; it must be at most WATCHWORD_SESSION_ABSOLUTE_SECONDS, which is 3600.',
+            'TOKEN_EXPIRATION is "7200"; it must be at most WATCHWORD_SESSION_ABSOLUTE_SECONDS, which is 3600.',
         ),
     ],
 )

@@ -53,6 +53,9 @@ async def test_good_configuration(tmp_path: Path) -> None:
     assert found["SQLite"].seen.startswith("3.")
     assert found["CORS"] == Finding("CORS", "good", "1 web origins are listed")
     assert "hunter2" not in repr(found)
+    assert found["letters"].verdict == "note"
+    paged = settings_of(tmp_path, WATCHWORD_SMTP_URL="smtp://mail.example.com", WATCHWORD_PAGES_URL="https://a.example")
+    assert "letters" not in await look(paged, clock)
 
 
 async def test_nothing_is_made(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from watchword.db.database import Database, Statement, Transaction
 from watchword.db.generations import Generations
 from watchword.errors import WatchwordError
 from watchword.ids import make_id
+from watchword.mail.letters import Site
 from watchword.mail.outbound import Outbound
 from watchword.mail.sender import Letter
 from watchword.observe import Log
@@ -110,25 +111,25 @@ class House:
     def _make_routes(self) -> tuple[Any, ...]:
         common: dict[str, Any] = {"database": self.database, "audit": self.audit}
         proving: dict[str, Any] = {"passwords": self.passwords, "attempts": self.attempts, "outbound": self.outbound}
-        base_url = "https://auth.example"
+        site = Site("https://auth.example", "https://app.example")
         verification = EmailVerification(
             **common,
             attempts=self.attempts,
             outbound=self.outbound,
-            base_url=base_url,
+            site=site,
         )
         return make_routes(
             login=Login(**common, **proving, tokens=self.tokens, verification=verification),
             refresh=Refresh(tokens=self.tokens),
             logout=Logout(**common, tokens=self.tokens),
-            account=Account(**common, **proving, tokens=self.tokens, base_url=base_url),
+            account=Account(**common, **proving, tokens=self.tokens, site=site),
             sessions=Sessions(**common, tokens=self.tokens),
-            register=Register(**common, **proving, base_url=base_url),
+            register=Register(**common, **proving, site=site),
             password_reset=PasswordReset(
                 **common,
                 **proving,
                 tokens=self.tokens,
-                base_url=base_url,
+                site=site,
             ),
             verification=verification,
         )

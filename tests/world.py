@@ -83,6 +83,7 @@ def make_settings(directory: Path, **changes: str) -> Settings:
         "WATCHWORD_REQUESTS_PER_MINUTE_PER_ADDRESS": "100000",
         "WATCHWORD_PASSWORD_THREADS": "2",
         "WATCHWORD_LOG_LEVEL": "debug",
+        "WATCHWORD_PAGES_URL": "https://app.example",
         **changes,
     }
     return load_settings({}, directory, texts)

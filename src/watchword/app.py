@@ -51,8 +51,8 @@ from watchword.wire.routes import Route, RouteTable
 class Application:
     """The running product: an ASGI application that any server runs, and what the fast lane and the CLI call.
 
-    ``users``, ``tenants``, ``members`` and ``api_keys`` take values and give values, for the CLI and for whoever
-    embeds the product.
+    ``users``, ``tenants``, ``members``, ``invitations`` and ``api_keys`` take values and give values, for the CLI and
+    for whoever embeds the product.
     """
 
     def __init__(self, settings: Settings, clock: Clock, foundation: Foundation) -> None:
@@ -74,6 +74,14 @@ class Application:
         )
         self.tenants = Tenants(self.database, audit=self.audit)
         self.members = Members(self.database, audit=self.audit)
+        self.invitations = Invitations(
+            self.database,
+            audit=self.audit,
+            sender=foundation.sender,
+            prove_password=self.users.prove_password,
+            prepare_user=self.users.prepare_user,
+            site=foundation.site,
+        )
         self.api_keys = ApiKeyManager(self.database, bookkeeping=self.bookkeeping, audit=self.audit)
         self.key_verifier = KeyVerifier(
             foundation.api_key_prover, has_request_left=foundation.limiter.has_key_request_left, audit=self.audit
@@ -197,18 +205,9 @@ class Application:
         )
 
     def _make_routes(self, docs: DocsPages) -> tuple[Route, ...]:
-        foundation = self._foundation
-        invitations = Invitations(
-            self.database,
-            audit=self.audit,
-            sender=foundation.sender,
-            prove_password=self.users.prove_password,
-            prepare_user=self.users.prepare_user,
-            accept_url=f"{foundation.base_url}/accept-invitation",
-        )
         return (
             *self._make_user_routes(),
-            *make_tenant_routes(self.tenants, self.members, invitations),
+            *make_tenant_routes(self.tenants, self.members, self.invitations),
             *make_api_key_routes(self.api_keys, self.key_verifier),
             *make_record_routes(self.database),
             *make_operations_routes(Health(self.database), docs),
@@ -218,9 +217,9 @@ class Application:
         foundation = self._foundation
         database, audit, attempts = self.database, self.audit, self.attempts
         passwords, tokens, outbound = foundation.passwords, foundation.session_tokens, foundation.outbound
-        base_url = foundation.base_url
+        site = foundation.site
         verification = EmailVerification(
-            database=database, attempts=attempts, outbound=outbound, audit=audit, base_url=base_url
+            database=database, attempts=attempts, outbound=outbound, audit=audit, site=site
         )
         return make_user_routes(
             login=Login(
@@ -241,7 +240,7 @@ class Application:
                 attempts=attempts,
                 outbound=outbound,
                 audit=audit,
-                base_url=base_url,
+                site=site,
             ),
             sessions=Sessions(database=database, tokens=tokens, audit=audit),
             register=Register(
@@ -250,7 +249,7 @@ class Application:
                 attempts=attempts,
                 outbound=outbound,
                 audit=audit,
-                base_url=base_url,
+                site=site,
             ),
             password_reset=PasswordReset(
                 database=database,
@@ -259,7 +258,7 @@ class Application:
                 attempts=attempts,
                 outbound=outbound,
                 audit=audit,
-                base_url=base_url,
+                site=site,
             ),
             verification=verification,
         )

@@ -21,6 +21,8 @@ from watchword.setting_table import MASTER_SECRET_CHARACTERS_MIN, SETTINGS, Sett
 
 _PREFIX: Final = "WATCHWORD_"
 
+_EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
+
 CLIENT_NAMES: Final = frozenset(
     {
         "WATCHWORD_URL",
@@ -58,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_key: Path | None
     behind_proxy: tuple[Network, ...]
     public_url: str | None
+    pages_url: str | None
     issuer: str | None
     database_url: Secret | None
     database_connections: int
@@ -94,6 +97,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.tls == "on"
 
     @property
+    def url(self) -> str:
+        """Where clients reach the server: the public URL, else the address listened on."""
+        return self.public_url or self.listening_url
+
+    @property
+    def listening_url(self) -> str:
+        """The address listened on, as this machine calls it."""
+        host = self.host.removeprefix("[").removesuffix("]")
+        host = _EVERY_ADDRESS.get(host, host)
+        shown = f"[{host}]" if ":" in host else host
+        return f"{'https' if self.is_tls_on else 'http'}://{shown}:{self.port}"
+
+    @property
     def token_issuer(self) -> str:
         """The ``iss`` of session tokens: the issuer, else the public URL, else the product's name."""
         return self.issuer or self.public_url or "watchword"
@@ -114,7 +130,7 @@ def load_settings(environ: Mapping[str, str], directory: Path, overrides: Mappin
 def gather_texts(
     environ: Mapping[str, str], directory: Path, overrides: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Collect the text of each setting that is given, by its variable; no value is looked at yet.
+    """Collect the text of each setting that is given, by the name it was given under; no value is looked at yet.
 
     Raises:
         SettingError: a ``WATCHWORD_`` name is unknown, or a file cannot be read.
@@ -122,22 +138,22 @@ def gather_texts(
     texts: dict[str, str] = {}
     for source in (_read_env_file(directory / ".env"), _read_env_file(directory / ".env.local"), environ):
         _require_known_names(source)
-        texts.update(_given(source))
-    texts.update(overrides or {})
+        _lay_over(texts, {name: text for name, text in source.items() if text})
+    _lay_over(texts, overrides or {})
     return texts
 
 
 def settings_from_texts(texts: Mapping[str, str]) -> Settings:
-    """Make the settings of texts by variable, and check them one by one and together.
+    """Make the settings of texts by variable or other name, and check them one by one and together.
 
     Raises:
         SettingError: a value is wrong, or a combination unsafe.
     """
-    values: dict[str, Any] = {setting.field: _read(setting, texts.get(setting.variable)) for setting in SETTINGS}
+    values: dict[str, Any] = {setting.field: _read(setting, texts) for setting in SETTINGS}
     values["password_threads"] = values["password_threads"] or os.cpu_count() or 1
     settings = Settings(**values)
     _require_pairs(settings)
-    _require_lifetimes(settings)
+    _require_lifetimes(settings, texts)
     _require_safe_listener(settings)
     return settings
 
@@ -166,24 +182,31 @@ def open_master_secret(settings: Settings) -> Secret:
     return Secret(text)
 
 
-def _given(source: Mapping[str, str]) -> dict[str, str]:
-    given = {}
+def _lay_over(texts: dict[str, str], source: Mapping[str, str]) -> None:
+    """Take over what a nearer source gives; whatever name a farther one used for it is forgotten."""
     for setting in SETTINGS:
-        text = source.get(setting.variable) or source.get(setting.other or "")
-        if text:
-            given[setting.variable] = text
-    return given
+        given = [name for name in setting.names if name in source]
+        if given:
+            for name in setting.names:
+                texts.pop(name, None)
+            texts[given[0]] = source[given[0]]
 
 
-def _read(setting: Setting, text: str | None) -> object:
-    chosen = text or setting.default
+def _name_used(setting: Setting, texts: Mapping[str, str]) -> str:
+    """Return the name under which the operator gave a setting; refusals name that one."""
+    return next((name for name in setting.names if name in texts), setting.variable)
+
+
+def _read(setting: Setting, texts: Mapping[str, str]) -> object:
+    name = _name_used(setting, texts)
+    chosen = texts.get(name) or setting.default
     if chosen is None:
         return None
     try:
         return setting.kind.read(chosen)
     except ValueError:
         shown = "has a value that is not shown here" if setting.is_secret else f'is "{_shortened(chosen)}"'
-        raise SettingError(f"{setting.variable} {shown}; it must be {setting.kind.allowed}.") from None
+        raise SettingError(f"{name} {shown}; it must be {setting.kind.allowed}.") from None
 
 
 def _shortened(text: str) -> str:
@@ -217,10 +240,11 @@ def _require_pairs(settings: Settings) -> None:
         raise SettingError("WATCHWORD_SECRET and WATCHWORD_SECRET_FILE are both set; give one of them.")
 
 
-def _require_lifetimes(settings: Settings) -> None:
+def _require_lifetimes(settings: Settings, texts: Mapping[str, str]) -> None:
     if settings.token_expiration_seconds > settings.session_absolute_seconds:
+        [setting] = [setting for setting in SETTINGS if setting.field == "token_expiration_seconds"]
         raise SettingError(
-            f'WATCHWORD_TOKEN_EXPIRATION is "{settings.token_expiration_seconds}"; '
+            f'{_name_used(setting, texts)} is "{settings.token_expiration_seconds}"; '
             "it must be at most WATCHWORD_SESSION_ABSOLUTE_SECONDS, "
             f"which is {settings.session_absolute_seconds}."
         )

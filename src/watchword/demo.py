@@ -105,7 +105,8 @@ async def ensure_demo(application: Application, where: Where) -> dict[str, str]:
     Raises:
         DemoLostError: the administrator is there and ``demo.env`` with the password is not.
     """
-    with only_one(application.settings.data_directory):
+    # What is made here is told by the banner; lines of the log above it would only hide that.
+    with only_one(application.settings.data_directory), application.audit.quietly():
         return await _ensure_alone(application, where)
 
 

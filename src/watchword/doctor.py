@@ -132,6 +132,9 @@ def _mail(settings: Settings) -> Iterator[Finding]:
         yield Finding("mail", "note", "letters stay in outbox/", "set WATCHWORD_SMTP_URL for real users")
     else:
         yield Finding("mail", "good", f"letters come from {settings.mail_from}")
+        if settings.pages_url is None:
+            remedy = "set WATCHWORD_PAGES_URL to the site with those pages"
+            yield Finding("letters", "note", "they hold codes for an application, and link to no pages", remedy)
 
 
 def _proxy(settings: Settings) -> Iterator[Finding]:
@@ -139,11 +142,11 @@ def _proxy(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "public URL",
             "bad",
-            "behind a proxy, and nobody said what clients call it: letters would link to this machine",
+            "behind a proxy, and nobody said what clients call it: letters would name this machine",
             "set WATCHWORD_PUBLIC_URL to the https:// URL that clients use",
         )
     elif settings.public_url is None and not is_loopback(settings.host):
-        yield Finding("public URL", "note", "letters link to the address listened on", "set WATCHWORD_PUBLIC_URL")
+        yield Finding("public URL", "note", "letters name the address listened on", "set WATCHWORD_PUBLIC_URL")
 
 
 def _limits(settings: Settings) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ from watchword.db.sqlite import SqliteDatabase
 from watchword.limits.limiter import Limiter
 from watchword.limits.policies import attempts_with
 from watchword.limits.shares import Shares
+from watchword.mail.letters import Site
 from watchword.mail.outbound import Outbound
 from watchword.mail.outbox import OutboxSender
 from watchword.mail.sender import Sender
@@ -57,7 +58,7 @@ class Foundation(msgspec.Struct, frozen=True):
     limiter: Limiter
     sender: Sender
     outbound: Outbound
-    base_url: str
+    site: Site
 
 
 async def lay_foundation(
@@ -86,7 +87,6 @@ async def lay_foundation(
     outbound = Outbound(sender, log=_line_of(log, clock, "mail"))
     opened.push_async_callback(outbound.close)
     proofs = VerifiedCache(stores.generations, entries_max=_PROOFS_MAX)
-    base_url = settings.public_url or f"https://{settings.host}:{settings.port}"
     return Foundation(
         stores=stores,
         log=log,
@@ -108,7 +108,7 @@ async def lay_foundation(
         limiter=_make_limiter(settings, stores),
         sender=sender,
         outbound=outbound,
-        base_url=base_url,
+        site=Site(api_url=settings.url, pages_url=settings.pages_url),
     )
 
 

@@ -153,6 +153,18 @@ def an_origin() -> Kind:
     return Kind("an https:// URL without path (http:// only for a loopback address)", _read_origin)
 
 
+def a_site() -> Kind:
+    """Take the URL under which a site has its pages, with a path or without; it is kept without a slash at the end."""
+
+    def read(text: str) -> str:
+        parts = _split(text.rstrip("/"))
+        origin = _read_origin(f"{parts.scheme}://{parts.netloc}")
+        _require(not (parts.query or parts.fragment or set(parts.path) & set("<>\"'\\")))
+        return f"{origin}{parts.path}"
+
+    return Kind("an https:// URL without query (http:// only for a loopback address)", read)
+
+
 def an_origin_list() -> Kind:
     """Take web origins with commas between them."""
 

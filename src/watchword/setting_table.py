@@ -14,6 +14,7 @@ from watchword.setting_kinds import (
     a_path,
     a_plan_table,
     a_secret,
+    a_site,
     a_switch,
     a_text,
     a_url,
@@ -42,6 +43,11 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     default: str | None = None
     unit: str = ""
     other: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names it may be given under; of several in one source the first counts."""
+        return (self.variable,) if self.other is None else (self.variable, self.other)
 
     @property
     def is_secret(self) -> bool:
@@ -108,6 +114,12 @@ SETTINGS: Final = (
         variable="WATCHWORD_PUBLIC_URL",
         kind=an_origin(),
         sentence="Where clients reach the server; stands in letters and, unless WATCHWORD_ISSUER is set, in tokens.",
+    ),
+    Setting(
+        field="pages_url",
+        variable="WATCHWORD_PAGES_URL",
+        kind=a_site(),
+        sentence="Site of yours with the pages that letters link to: `/verify-email`, `/reset-password`, `/forgot-password`, `/accept-invitation`; without it letters hold the code and the call to make with it.",
     ),
     Setting(
         field="issuer",

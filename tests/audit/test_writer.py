@@ -78,6 +78,15 @@ async def test_event_is_one_line(writer: AuditWriter, stream: io.BytesIO) -> Non
     assert (line["event"], line["tenant"], line["subject"], line["key"]) == ("key.created", "ten_1", "usr_1", "key_1")
 
 
+async def test_what_the_program_makes_by_itself_is_logged_at_debug(writer: AuditWriter, stream: io.BytesIO) -> None:
+    """Events of the demonstration data do not stand in a log of level info; those that follow do."""
+    with writer.quietly():
+        writer.record(Event.KEY_CREATED, now_ms=NOW)
+    writer.record(Event.KEY_REVOKED, now_ms=NOW)
+    writer._log._flush()
+    assert json.loads(stream.getvalue())["event"] == "key.revoked"
+
+
 async def test_unknown_event_is_a_programming_error(writer: AuditWriter) -> None:
     """Only events of the list can be recorded."""
     with pytest.raises(ValueError, match=r"no\.such\.event"):

@@ -91,6 +91,7 @@ def test_demo_from_nothing(run: Run) -> None:
     env = read_env()
     assert env["WATCHWORD_URL"] in said.out
     assert env["WATCHWORD_PASSWORD"] in said.out
+    assert "created" not in said.err
     assert {path.stat().st_mode & 0o777 for path in DATA.iterdir() if path.is_file()} == {0o600}
 
 
@@ -166,6 +167,19 @@ def test_empty_start_says_how_to_begin(run: Run) -> None:
     run("users", "create-super-admin", "root@example.com", typed=PASSWORD)
     again = served(run, *words, story=lambda: None, url=lambda: f"http://127.0.0.1:{port}/health/ready")
     assert "create-super-admin" not in again.out
+
+
+def test_the_public_url_is_what_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a proxy the banner and demo.env name what clients call, and the banner the address listened on too."""
+    monkeypatch.setenv("WATCHWORD_PUBLIC_URL", "https://api.example.com")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    words = ("--demo", "--port", port, "--behind-proxy", "10.0.0.0/8")
+    said = served(run, *words, story=lambda: None, url=lambda: f"http://127.0.0.1:{port}/health/live")
+    assert "URL        https://api.example.com\n" in said.out
+    assert "curl https://api.example.com/api/users/login" in said.out
+    assert f"Listening  http://127.0.0.1:{port}\n" in said.out
+    assert (read_env()["WATCHWORD_URL"], read_env()["WATCHWORD_CA_FILE"]) == ("https://api.example.com", "")
 
 
 def test_lost_demo_env_is_not_papered_over(run: Run) -> None:

@@ -22,6 +22,7 @@ from watchword.errors import (
     UnavailableError,
     WrongPasswordError,
 )
+from watchword.mail.letters import Site
 from watchword.mail.sender import Letter
 from watchword.tenants.invitations import INVITATION_SECONDS, InsertUser, Invitations
 from watchword.tenants.models import AcceptInvitation, CreateInvitation, Membership, Tenant, TenantRole
@@ -91,7 +92,7 @@ def invitations(database: Database, audit: ReadableAudit, mailbox: Mailbox, acco
         sender=mailbox,
         prove_password=accounts.prove_password,
         prepare_user=accounts.prepare_user,
-        accept_url="https://watchword.test/invitation",
+        site=Site("https://watchword.test", "https://app.test"),
     )
 
 

@@ -18,6 +18,7 @@ from watchword.errors import (
     SpentCodeError,
     WrongPasswordError,
 )
+from watchword.mail.letters import Site
 from watchword.mail.sender import Letter
 from watchword.tenants.invitations import InsertUser, Invitations
 from watchword.tenants.manage import Tenants
@@ -64,7 +65,7 @@ def door(database: Database, audit: ReadableAudit, mailbox: Mailbox) -> Door:
         sender=mailbox,
         prove_password=refuse_password,
         prepare_user=prepare_user,
-        accept_url="https://watchword.test/invitation",
+        site=Site("https://watchword.test", "https://app.test"),
     )
     routes = make_routes(Tenants(database, audit=audit.writer), Members(database, audit=audit.writer), invitations)
     return Door(routes)

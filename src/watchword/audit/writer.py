@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from typing import Final
 
 from watchword.audit.events import Event
 from watchword.db.database import Database, Statement, Transaction
 from watchword.errors import WatchwordError
-from watchword.observe import Log
+from watchword.observe import Log, LogLevel
 
 _BATCH_SECONDS: Final = 1.0
 _CREDENTIALS_MAX: Final = 50_000
@@ -34,6 +35,7 @@ class AuditWriter:
         self._bookkeeping = bookkeeping
         self._used: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
+        self._level: LogLevel = "info"
 
     def start(self) -> None:
         """Begin to write batches."""
@@ -52,7 +54,7 @@ class AuditWriter:
     ) -> None:
         """Record an event of ``events.Event``; never waits. ``detail`` holds no credential."""
         self._log.event(
-            "info",
+            self._level,
             Event(event).value,
             now_ms,
             tenant=tenant_id,
@@ -61,6 +63,15 @@ class AuditWriter:
             address=address,
             **(detail or {}),
         )
+
+    @contextlib.contextmanager
+    def quietly(self) -> Iterator[None]:
+        """Log at ``debug`` what is recorded meanwhile: for what the program makes by itself before it serves."""
+        self._level = "debug"
+        try:
+            yield
+        finally:
+            self._level = "info"
 
     def note_use(self, credential_id: str, now_ms: int) -> None:
         """Note that a credential was used just now."""

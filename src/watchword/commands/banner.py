@@ -14,7 +14,10 @@ from watchword.demo import Where
 
 
 class Banner(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known when the server is ready; ``demo`` is empty without demonstration data."""
+    """What is known when the server is ready; ``demo`` is empty without demonstration data.
+
+    ``listening`` is the address listened on, where it is another than clients call.
+    """
 
     where: Where
     http: str | None
@@ -23,6 +26,7 @@ class Banner(msgspec.Struct, frozen=True, kw_only=True):
     demo_env: Path
     data: Path
     has_users: bool
+    listening: str | None = None
 
     def __repr__(self) -> str:
         return f"Banner({self.where.url})"
@@ -64,6 +68,8 @@ def _lines(banner: Banner) -> list[tuple[str, str]]:
         ("", ""),
         ("", f"  URL        {banner.where.url}"),
     ]
+    if banner.listening is not None:
+        lines.append(("", f"  Listening  {banner.listening}"))
     if banner.http is not None:
         lines.append(("", f"  HTTP       {banner.http}"))
     lines.append(("", f"  Docs       {banner.where.url}/docs"))

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 import typer
@@ -25,8 +25,6 @@ from watchword.wire.certificate import AUTHORITY_NAME, CertificateFiles, prepare
 from watchword.wire.listeners import HTTP_HOST, Sockets, bind_sockets, make_tls_context, run
 from watchword.worker import serve_application
 
-_EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
-
 
 class Start(msgspec.Struct, frozen=True):
     """All that was decided before the first connection."""
@@ -39,15 +37,11 @@ class Start(msgspec.Struct, frozen=True):
 
     @property
     def where(self) -> Where:
-        """How clients on this machine reach the server."""
+        """How clients reach the server."""
         settings = self.settings
-        host = settings.host.removeprefix("[").removesuffix("]")
-        host = _EVERY_ADDRESS.get(host, host)
-        shown = f"[{host}]" if ":" in host else host
-        scheme = "http" if self.certificate is None else "https"
         own_authority = self.certificate is not None and settings.tls_certificate is None
         authority = (settings.data_directory / AUTHORITY_NAME).absolute() if own_authority else None
-        return Where(f"{scheme}://{shown}:{settings.port}", authority)
+        return Where(settings.url, authority)
 
 
 def register(app: typer.Typer) -> None:
@@ -161,4 +155,5 @@ async def _prepare(application: Application, start: Start) -> Banner:
         demo_env=settings.data_directory / DEMO_ENV_NAME,
         has_users=bool(await application.users.list_users(None, limit=1)),
         data=settings.data_directory,
+        listening=settings.listening_url if settings.listening_url != settings.url else None,
     )

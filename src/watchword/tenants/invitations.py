@@ -20,6 +20,8 @@ from watchword.errors import (
     SpentCodeError,
 )
 from watchword.ids import make_id
+from watchword.mail import letters
+from watchword.mail.letters import Site
 from watchword.mail.sender import Letter, Sender
 from watchword.tenants.actor import Actor
 from watchword.tenants.email_address import require_email
@@ -74,7 +76,7 @@ class PrepareUser(Protocol):
 
 
 class Invitations:
-    """Invitations of each tenant; ``accept_url`` is the page that the letter leads to."""
+    """Invitations of each tenant; ``site`` is where the letter leads."""
 
     def __init__(
         self,
@@ -84,14 +86,14 @@ class Invitations:
         sender: Sender,
         prove_password: ProvePassword,
         prepare_user: PrepareUser,
-        accept_url: str,
+        site: Site,
     ) -> None:
         self._database = database
         self._audit = audit
         self._sender = sender
         self._prove_password = prove_password
         self._prepare_user = prepare_user
-        self._accept_url = accept_url
+        self._site = site
 
     async def create(self, tenant_id: str, wanted: CreateInvitation, *, actor: Actor, now_ms: int) -> Invitation:
         """Invite an e-mail address; an older open invitation to it ends. The code is in the letter alone.
@@ -126,7 +128,7 @@ class Invitations:
             return tenant.slug
 
         slug = await self._database.transaction(store)
-        await self._send(invitation, _letter(invitation.email, slug, f"{self._accept_url}#code={code}", code))
+        await self._send(invitation, letters.invitation(invitation.email, slug=slug, site=self._site, code=code))
         self._record("member.invited", invitation, actor, now_ms)
         return invitation
 
@@ -254,13 +256,3 @@ async def _still_open_account(transaction: Transaction, invitation: Invitation, 
     if user_id is None or user_id != seen_user_id:
         raise NotAuthenticatedError(cause="the account was closed or renamed while its invitation was accepted")
     return user_id
-
-
-def _letter(to: str, slug: str, link: str, code: str) -> Letter:
-    # The slug and not the name: an administrator's own words in a letter of ours would be an open mail relay.
-    return Letter(
-        to,
-        f"Invitation to {slug}",
-        f"You were invited to join {slug}. To accept, open\n\n{link}\n\nor give this code to the application: {code}\n\n"
-        "The code works once, for seven days. If you know nothing of this, do nothing.\n",
-    )

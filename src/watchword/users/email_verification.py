@@ -15,7 +15,7 @@ from watchword.callers.call import Call
 from watchword.credentials.one_time_code import hash_code, spend_code, store_code
 from watchword.db.database import Database, Transaction
 from watchword.errors import ConflictError, DuplicateError, RateLimitExceededError, SpentCodeError, UnavailableError
-from watchword.mail.letters import address_changed, verify_registration
+from watchword.mail.letters import Site, address_changed, verify_registration
 from watchword.mail.outbound import Outbound
 from watchword.mail.sender import Letter
 from watchword.users import queries
@@ -34,13 +34,13 @@ class EmailVerification:
     """Stores verification codes and takes them back."""
 
     def __init__(
-        self, *, database: Database, attempts: Attempts, outbound: Outbound, audit: AuditWriter, base_url: str
+        self, *, database: Database, attempts: Attempts, outbound: Outbound, audit: AuditWriter, site: Site
     ) -> None:
         self._database = database
         self._attempts = attempts
         self._outbound = outbound
         self._audit = audit
-        self._base_url = base_url
+        self._site = site
 
     async def verify(self, call: Call) -> Response:
         """Take the code of a letter; the address it was sent to is the user's from now on."""
@@ -65,7 +65,7 @@ class EmailVerification:
                 code = await self._database.transaction(work)
             except RateLimitExceededError:
                 return None
-            return verify_registration(user.email, base_url=self._base_url, code=code)
+            return verify_registration(user.email, site=self._site, code=code)
 
         with contextlib.suppress(UnavailableError):  # the sign-in's answer does not depend on a full queue
             self._outbound.post_later(prepare)

@@ -14,7 +14,7 @@ from watchword.credentials.password import Passwords, require_acceptable_passwor
 from watchword.credentials.session_token import IssuedToken, SessionTokens
 from watchword.db.database import Database, Transaction
 from watchword.errors import SpentCodeError
-from watchword.mail.letters import password_changed, reset_password
+from watchword.mail.letters import Site, password_changed, reset_password
 from watchword.mail.outbound import Outbound
 from watchword.mail.sender import Letter
 from watchword.users import queries
@@ -49,7 +49,7 @@ class PasswordReset:
         attempts: Attempts,
         outbound: Outbound,
         audit: AuditWriter,
-        base_url: str,
+        site: Site,
     ) -> None:
         self._database = database
         self._passwords = passwords
@@ -57,7 +57,7 @@ class PasswordReset:
         self._attempts = attempts
         self._outbound = outbound
         self._audit = audit
-        self._base_url = base_url
+        self._site = site
 
     async def forgot(self, call: Call) -> Response:
         """Mail a code if an account has the address; answer the same, and as fast, if none has."""
@@ -88,7 +88,7 @@ class PasswordReset:
                 return None
             code = await self._database.transaction(lambda transaction: _store(transaction, user, now_ms))
             # To the address as stored, never as typed: two spellings that fold alike may be two mailboxes.
-            return reset_password(user.email, base_url=self._base_url, code=code)
+            return reset_password(user.email, site=self._site, code=code)
 
         self._outbound.post_later(prepare)
 

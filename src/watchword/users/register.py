@@ -15,7 +15,7 @@ from watchword.credentials.password import Passwords, require_acceptable_passwor
 from watchword.db.database import Database, Transaction
 from watchword.errors import DuplicateError, RegistrationClosedError
 from watchword.ids import make_id
-from watchword.mail.letters import account_exists, verify_registration
+from watchword.mail.letters import Site, account_exists, verify_registration
 from watchword.mail.outbound import Outbound
 from watchword.mail.sender import Letter
 from watchword.tenants.email_address import require_email
@@ -48,14 +48,14 @@ class Register:
         attempts: Attempts,
         outbound: Outbound,
         audit: AuditWriter,
-        base_url: str,
+        site: Site,
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._attempts = attempts
         self._outbound = outbound
         self._audit = audit
-        self._base_url = base_url
+        self._site = site
 
     async def register(self, call: Call) -> Response:
         """Make an account in the tenant that the request names, and mail its owner."""
@@ -93,11 +93,11 @@ class Register:
             known = await queries.find_user_by_email(transaction, user.email)
             if known is not None:
                 # To the address as stored: two spellings that compare as equal may be two mailboxes.
-                return Welcome(account_exists(known.email, base_url=self._base_url), is_new=False)
+                return Welcome(account_exists(known.email, site=self._site), is_new=False)
             await queries.insert_user(transaction, user)
             await insert_membership(transaction, tenant.id, user.id, role="tenant-viewer", now_ms=now_ms)
             code = await store_verification(transaction, user.id, user.email, now_ms)
-            return Welcome(verify_registration(user.email, base_url=self._base_url, code=code), is_new=True)
+            return Welcome(verify_registration(user.email, site=self._site, code=code), is_new=True)
 
         try:
             return await self._database.transaction(work)
