@@ -308,7 +308,17 @@ _FLOORS: Final = (
     ("floor 1: ground", ("wire", "db", "mail")),
     (
         "what everyone may import",
-        ("config", "setting_table", "setting_kinds", "observe", "data_directory", "errors", "clock", "ids"),
+        (
+            "config",
+            "setting_table",
+            "setting_kinds",
+            "observe",
+            "data_directory",
+            "errors",
+            "clock",
+            "ids",
+            "concealed",
+        ),
     ),
 )
 _ROOMS: Final = {

@@ -47,6 +47,9 @@ class Presented(msgspec.Struct):
     publishable_key: str | None = None
     from_cookie: bool = False
 
+    def __repr__(self) -> str:
+        return f"Presented(from_cookie={self.from_cookie})"
+
 
 class Identity(msgspec.Struct, frozen=True):
     """A proved caller and the web origins that may read its answers.

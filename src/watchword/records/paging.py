@@ -67,7 +67,7 @@ def parse_order(text: str, fields: dict[str, Field]) -> Order:
         field = fields.get(name)
         if field is None or not field.is_sortable:
             sortable = ", ".join(sorted(known.name for known in fields.values() if known.is_sortable))
-            raise InvalidFieldsError({"sort": f"cannot sort by {name[:64] or 'nothing'}; use one of {sortable}"})
+            raise InvalidFieldsError({"sort": f"names what cannot be sorted by; use {sortable}"})
         # Among documents equal in a field, the same field again cannot matter; in the id no two are.
         if any(key.field is field for key in keys):
             continue

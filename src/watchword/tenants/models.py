@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from watchword.concealed import Concealed
 from watchword.tenants.email_address import EMAIL_LENGTH_MAX
 from watchword.tenants.web_origins import ORIGINS_MAX
 
@@ -131,7 +132,7 @@ class CreateInvitation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True)
     role: TenantRole = "tenant-viewer"
 
 
-class AcceptInvitation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class AcceptInvitation(Concealed, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The mailed code, and what proves or makes the account it was mailed to."""
 
     code: Annotated[str, Meta(min_length=1, max_length=200)]

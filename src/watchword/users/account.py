@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import msgspec
 from msgspec import UNSET
 
 from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.callers.call import Call
+from watchword.concealed import Concealed
 from watchword.credentials.password import Passwords, require_acceptable_password
 from watchword.credentials.session_token import SessionProof, SessionTokens
 from watchword.db.database import Database, Transaction
 from watchword.errors import InvalidFieldsError, NotAuthenticatedError, WrongPasswordError
-from watchword.mail.letters import Site, address_change_asked, password_changed, verify_new_address
+from watchword.mail.letters import address_change_asked, password_changed, verify_new_address
 from watchword.mail.outbound import Outbound
 from watchword.tenants.email_address import require_email
 from watchword.tenants.names import require_name
@@ -26,7 +26,7 @@ from watchword.wire.response import Response, json_response
 _WRONG_CURRENT_PASSWORD = "This is not the current password"  # noqa: S105 - a sentence
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(Concealed, frozen=True):
     """A checked change; what is None stays. ``attempt`` is the counted proof of the current password."""
 
     user: User
@@ -36,7 +36,7 @@ class Change(msgspec.Struct, frozen=True):
     attempt: Attempt | None
 
 
-class Changed(msgspec.Struct, frozen=True):
+class Changed(Concealed, frozen=True):
     """The account after the change; ``code`` goes to the new address, which is not in force yet."""
 
     user: User
@@ -56,7 +56,7 @@ class Account:
         attempts: Attempts,
         outbound: Outbound,
         audit: AuditWriter,
-        site: Site,
+        base_url: str,
     ) -> None:
         self._database = database
         self._passwords = passwords
@@ -64,7 +64,7 @@ class Account:
         self._attempts = attempts
         self._outbound = outbound
         self._audit = audit
-        self._site = site
+        self._base_url = base_url
 
     async def me(self, call: Call) -> Response:
         """Say who is signed in, from what proved the caller and without another look into the database."""
@@ -155,7 +155,7 @@ class Account:
             self._outbound.post(password_changed(change.user.email))
             self._record(call, Event.PASSWORD_CHANGED)
         if change.email is not None and changed.code is not None:
-            self._outbound.post(verify_new_address(change.email, site=self._site, code=changed.code))
+            self._outbound.post(verify_new_address(change.email, base_url=self._base_url, code=changed.code))
             self._outbound.post(address_change_asked(change.user.email))
 
     def _record(self, call: Call, event: Event) -> None:

@@ -11,6 +11,7 @@ from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.callers.call import Call
 from watchword.callers.caller import CallerKind
+from watchword.concealed import Concealed
 from watchword.credentials.password import Passwords
 from watchword.credentials.session_token import IssuedToken, SessionTokens
 from watchword.db.database import Database, Transaction
@@ -30,7 +31,7 @@ _TOLD_FAILURES: Final = 5
 """From how many wrong passwords on a sign-in is told of by letter: fewer are a user's own mistakes."""
 
 
-class ProvedUser(msgspec.Struct, frozen=True):
+class ProvedUser(Concealed, frozen=True):
     """A user whose password was right; ``better_hash`` replaces the stored one where that is out of date."""
 
     user: User

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from watchword.concealed import Concealed
 from watchword.tenants.models import Name
 
 Password = Annotated[str, Meta(min_length=1, max_length=1024)]
@@ -61,14 +62,14 @@ class StoredSession(msgspec.Struct, frozen=True, kw_only=True):
 # What comes in
 
 
-class LoginBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class LoginBody(Concealed, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """E-mail and password."""
 
     email: Email
     password: Password
 
 
-class RegisterBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class RegisterBody(Concealed, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A new user of the tenant that the request names."""
 
     email: Email
@@ -82,14 +83,14 @@ class ForgotPasswordBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=Tru
     email: Email
 
 
-class ResetPasswordBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class ResetPasswordBody(Concealed, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The mailed code and the new password."""
 
     token: Code
     password: Password
 
 
-class ChangeAccountBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class ChangeAccountBody(Concealed, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The fields of one's own account to change; e-mail and password need the current password beside them."""
 
     name: Name | UnsetType = UNSET
@@ -130,7 +131,7 @@ class UserAnswer(msgspec.Struct, kw_only=True):
     collection: Literal["users"] = "users"
 
 
-class LoginAnswer(msgspec.Struct, kw_only=True):
+class LoginAnswer(Concealed, frozen=True, kw_only=True):
     """A new session; ``exp`` is Unix seconds; ``token`` is left out where it went into the cookie."""
 
     message: str
@@ -141,7 +142,7 @@ class LoginAnswer(msgspec.Struct, kw_only=True):
     strategy: Literal["local-jwt"] = "local-jwt"
 
 
-class RefreshAnswer(msgspec.Struct, kw_only=True, rename="camel"):
+class RefreshAnswer(Concealed, frozen=True, kw_only=True, rename="camel"):
     """A new token of the same session; ``refreshedToken`` repeats ``token`` under Payload's name."""
 
     message: str
@@ -155,7 +156,7 @@ class RefreshAnswer(msgspec.Struct, kw_only=True, rename="camel"):
     set_cookie: bool = False
 
 
-class MeAnswer(msgspec.Struct, kw_only=True):
+class MeAnswer(Concealed, frozen=True, kw_only=True):
     """Who is signed in; ``token`` is left out where it came in the cookie."""
 
     user: UserAnswer
