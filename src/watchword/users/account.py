@@ -12,7 +12,7 @@ from watchword.credentials.password import Passwords, require_acceptable_passwor
 from watchword.credentials.session_token import SessionProof, SessionTokens
 from watchword.db.database import Database, Transaction
 from watchword.errors import InvalidFieldsError, NotAuthenticatedError, WrongPasswordError
-from watchword.mail.letters import address_change_asked, password_changed, verify_new_address
+from watchword.mail.letters import Site, address_change_asked, password_changed, verify_new_address
 from watchword.mail.outbound import Outbound
 from watchword.tenants.email_address import require_email
 from watchword.tenants.names import require_name
@@ -56,7 +56,7 @@ class Account:
         attempts: Attempts,
         outbound: Outbound,
         audit: AuditWriter,
-        base_url: str,
+        site: Site,
     ) -> None:
         self._database = database
         self._passwords = passwords
@@ -64,7 +64,7 @@ class Account:
         self._attempts = attempts
         self._outbound = outbound
         self._audit = audit
-        self._base_url = base_url
+        self._site = site
 
     async def me(self, call: Call) -> Response:
         """Say who is signed in, from what proved the caller and without another look into the database."""
@@ -155,7 +155,7 @@ class Account:
             self._outbound.post(password_changed(change.user.email))
             self._record(call, Event.PASSWORD_CHANGED)
         if change.email is not None and changed.code is not None:
-            self._outbound.post(verify_new_address(change.email, base_url=self._base_url, code=changed.code))
+            self._outbound.post(verify_new_address(change.email, site=self._site, code=changed.code))
             self._outbound.post(address_change_asked(change.user.email))
 
     def _record(self, call: Call, event: Event) -> None:
