@@ -16,6 +16,7 @@ from watchword.wire.routes import Route
 from world import PASSWORD, Api, World
 
 PUBLIC = {
+    "GET /",
     "GET /health/live",
     "GET /health/ready",
     "GET /api/health",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from commands.conftest import Run, run
-from watchword import cli
+from watchword import __version__, cli
 from watchword.cli import HTTP_PORT, VERBS
 
 __all__ = ["run"]
@@ -23,6 +23,7 @@ LEAVES = [
     *[["users", verb] for verb in ("create-super-admin", "create", "list", "disable", "enable")],
     *[["tenants", verb] for verb in ("create", "list", "change")],
     *[["members", verb] for verb in ("add", "list", "remove")],
+    *[["invitations", verb] for verb in ("create", "list", "withdraw")],
     *[["keys", verb] for verb in ("create", "list", "rotate", "revoke", "verify", "scan-rules")],
 ]
 
@@ -37,6 +38,13 @@ def test_help_fits_a_screen_and_has_an_example(run: Run, words: list[str]) -> No
     assert max(len(line) for line in lines) <= 80
     assert f"Example: {'echo' if words[-1] == 'verify' else 'watchword'}" in said.out
     assert " ".join(words) in said.out
+
+
+def test_version(run: Run) -> None:
+    """The version is printed alone, and nothing is made."""
+    said = run("--version")
+    assert (said.code, said.out, said.err) == (0, f"watchword {__version__}\n", "")
+    assert list(Path.cwd().iterdir()) == []
 
 
 def test_help_of_all(run: Run) -> None:

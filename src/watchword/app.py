@@ -74,14 +74,7 @@ class Application:
         )
         self.tenants = Tenants(self.database, audit=self.audit)
         self.members = Members(self.database, audit=self.audit)
-        self.invitations = Invitations(
-            self.database,
-            audit=self.audit,
-            sender=foundation.sender,
-            prove_password=self.users.prove_password,
-            prepare_user=self.users.prepare_user,
-            site=foundation.site,
-        )
+        self.invitations = self._make_invitations(foundation)
         self.api_keys = ApiKeyManager(self.database, bookkeeping=self.bookkeeping, audit=self.audit)
         self.key_verifier = KeyVerifier(
             foundation.api_key_prover, has_request_left=foundation.limiter.has_key_request_left, audit=self.audit
@@ -202,6 +195,16 @@ class Application:
             audit=self.audit,
             log=self.log,
             clock=self.clock,
+        )
+
+    def _make_invitations(self, foundation: Foundation) -> Invitations:
+        return Invitations(
+            self.database,
+            audit=self.audit,
+            sender=foundation.sender,
+            prove_password=self.users.prove_password,
+            prepare_user=self.users.prepare_user,
+            site=foundation.site,
         )
 
     def _make_routes(self, docs: DocsPages) -> tuple[Route, ...]:

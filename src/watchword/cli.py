@@ -6,10 +6,11 @@ import itertools
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
+from watchword import __version__
 from watchword.errors import WatchwordError
 
 VERBS: Final = {
@@ -21,6 +22,7 @@ VERBS: Final = {
     "users": "watchword.commands.users",
     "tenants": "watchword.commands.tenants",
     "members": "watchword.commands.members",
+    "invitations": "watchword.commands.invitations",
     "keys": "watchword.commands.keys",
 }
 """Only the file of the verb that is asked for is read: a server starts without what the other verbs import."""
@@ -67,8 +69,19 @@ def make_app(words: Sequence[str]) -> typer.Typer:
     return app
 
 
-def _root() -> None:
+def _root(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Keep verbs as verbs, also where only one of them was read."""
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the parser gives an option's value
+    if wanted:
+        sys.stdout.write(f"watchword {__version__}\n")
+        raise typer.Exit
 
 
 def _told(error: WatchwordError) -> str:

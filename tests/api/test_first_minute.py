@@ -34,3 +34,13 @@ async def test_publishable_key_never_writes(api: Api) -> None:
     refusal = await api.call("POST", "/api/products", who="pk_live_a", json={"name": "x", "price": 1})
     assert refusal.status_code == 403
     assert refusal.json()["errors"][0]["name"] == "Forbidden"
+
+
+async def test_the_bare_address_says_where_to_go_on(api: Api) -> None:
+    """Whoever opens the address without a path is told what answers and where to read on, and not which version."""
+    door = await api.call("GET", "/")
+    assert door.status_code == 200
+    paths = {"docs": "/docs", "openapi": "/api/openapi.json", "health": "/api/health"}
+    assert door.json() == {"name": "Watchword", **paths}
+    assert [(await api.call("GET", path)).status_code for path in paths.values()] == [200, 200, 200]
+    assert (await api.call("POST", "/", json={})).status_code == 405

@@ -114,10 +114,51 @@ def test_tenant_is_changed(run: Run) -> None:
     assert (tenant["disabled"], tenant["registration"], tenant["allowedOrigins"]) == (False, False, [])
 
 
+def test_every_setting_of_a_tenant_is_changed(run: Run) -> None:
+    """What a tenant decides is set, and taken back, one by one."""
+    make_tenant(run)
+    words = ["--cookie", "--verified", "--registration", "--per-minute", "10", "--per-hour", "100"]
+    assert run("tenants", "change", "shop", *words).code == 0
+    names = ("sessionCookie", "requireVerifiedEmail", "registration", "requestsPerMinute", "requestsPerHour")
+    assert [run("tenants", "list", "--json").json[0][name] for name in names] == [True, True, True, 10, 100]
+    assert run("tenants", "change", "shop", "--no-cookie", "--per-minute", "0").code == 0
+    assert [run("tenants", "list", "--json").json[0][name] for name in names] == [False, True, True, None, 100]
+    assert run("tenants", "change", "shop", "--no-verified", "--no-registration", "--per-hour", "0").code == 0
+    assert [run("tenants", "list", "--json").json[0][name] for name in names] == [False, False, False, None, None]
+
+
+def test_invitation_from_making_to_withdrawal(run: Run) -> None:
+    """An invitation is mailed, listed without its code, and withdrawn once; its letter says where it can be read."""
+    make_tenant(run)
+    made = run("invitations", "create", "kim@example.com", "--role", "tenant-editor")
+    outbox = Path("watchword-data/outbox")
+    assert made.err == f"The letter to kim@example.com is sent; without a mail server it is in {outbox}.\n"
+    [letter] = [path.read_text() for path in outbox.iterdir()]
+    [code] = re.findall(r"give this code to the application: (\S+)\n", letter)
+    listing = run("invitations", "list", "--json")
+    assert code not in listing.out + made.out
+    [listed] = listing.json
+    assert (listed["id"], listed["email"], listed["role"]) == (made.out.strip(), "kim@example.com", "tenant-editor")
+    assert run("invitations", "list").out.splitlines()[1].split()[:4] == [
+        listed["id"],
+        "kim@example.com",
+        "tenant-editor",
+        "operator",
+    ]
+    withdrawn = run("invitations", "withdraw", listed["id"])
+    assert (withdrawn.code, withdrawn.err) == (0, "The invitation of kim@example.com is withdrawn.\n")
+    again = run("invitations", "withdraw", listed["id"])
+    assert (again.code, again.err) == (1, f"shop has no open invitation {listed['id']}\n")
+    assert run("invitations", "list").err == "No open invitations.\n"
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["tenants", "create", "The Shop"], "slug"),
+        (["tenants", "change", "shop", "--per-minute", "1000001"], "--per-minute is 1000001; it must be at most"),
+        (["invitations", "create", "not an address"], "email"),
+        (["invitations", "withdraw", "inv_none"], "shop has no open invitation inv_none"),
         (["tenants", "create", "shop"], "The slug shop is taken"),
         (["tenants", "change", "shop", "--origin", "http://shop.example.com/x"], "allowed_origins"),
         (["tenants", "change", "shop", "--origin", "https://a.example", "--no-origins"], "Give either"),

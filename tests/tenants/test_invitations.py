@@ -26,7 +26,7 @@ from watchword.mail.letters import Site
 from watchword.mail.sender import Letter
 from watchword.tenants.invitations import INVITATION_SECONDS, InsertUser, Invitations
 from watchword.tenants.models import AcceptInvitation, CreateInvitation, Membership, Tenant, TenantRole
-from watchword.tenants.queries import find_membership, find_user_id
+from watchword.tenants.queries import find_membership, find_tenant, find_user_id
 
 PASSWORD = "correct horse battery"
 NEW = "new@acme.example"
@@ -124,7 +124,8 @@ async def test_an_unknown_address_becomes_a_user_and_member(
     assert (joined.tenant_id, joined.email, joined.role) == (acme.id, NEW, "tenant-editor")
     assert await find_membership(database, acme.id, joined.user_id) == joined
     assert await database.fetch_row(VERIFIED, joined.user_id) == (START_MS + 1,)
-    assert audit.events() == ["member.invited", "member.joined"]
+    assert audit.events() == ["member.invited", "user.created", "member.joined"]
+    assert await find_tenant(database, acme.id) == acme
 
 
 async def test_a_code_works_once(invitations: Invitations, database: Database, mailbox: Mailbox) -> None:
@@ -316,7 +317,7 @@ async def test_a_letter_that_is_not_taken_leaves_nothing(
 
 
 async def test_a_withdrawn_invitation_is_worthless(
-    invitations: Invitations, database: Database, mailbox: Mailbox
+    invitations: Invitations, database: Database, mailbox: Mailbox, audit: ReadableAudit
 ) -> None:
     """A withdrawn code is refused; another tenant cannot withdraw it, and an accepted one cannot be withdrawn."""
     acme, other = await make_tenant(database), await make_tenant(database, "other")
@@ -324,15 +325,16 @@ async def test_a_withdrawn_invitation_is_worthless(
     (listed,) = await invitations.list(acme.id, now_ms=START_MS)
     assert await invitations.list(other.id, now_ms=START_MS) == []
     with pytest.raises(NotFoundError):
-        await invitations.withdraw(other.id, listed.id)
-    await invitations.withdraw(acme.id, listed.id)
+        await invitations.withdraw(other.id, listed.id, actor=ADMIN, now_ms=START_MS)
+    await invitations.withdraw(acme.id, listed.id, actor=ADMIN, now_ms=START_MS)
+    assert audit.events() == ["member.invited", "member.invitation_withdrawn"]
     with pytest.raises(SpentCodeError):
         await accept(invitations, mailbox.code())
     await invite(invitations, acme)
     (listed,) = await invitations.list(acme.id, now_ms=START_MS)
     await accept(invitations, mailbox.code())
     with pytest.raises(NotFoundError):
-        await invitations.withdraw(acme.id, listed.id)
+        await invitations.withdraw(acme.id, listed.id, actor=ADMIN, now_ms=START_MS)
 
 
 async def test_the_code_stands_in_the_letter_alone(

@@ -28,6 +28,7 @@ class Event(StrEnum):
     TENANT_CREATED = "tenant.created"
     TENANT_CHANGED = "tenant.changed"
     MEMBER_INVITED = "member.invited"
+    INVITATION_WITHDRAWN = "member.invitation_withdrawn"
     MEMBER_JOINED = "member.joined"
     MEMBER_CHANGED = "member.changed"
     MEMBER_REMOVED = "member.removed"

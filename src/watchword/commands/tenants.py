@@ -20,12 +20,22 @@ from watchword.commands.acting import (
 )
 from watchword.commands.output import Row, moment, note, say, show_rows
 from watchword.tenants.actor import OPERATOR
-from watchword.tenants.models import ChangeTenant, CreateTenant, Plan, SettingsChange, Tenant
+from watchword.tenants.models import (
+    REQUESTS_PER_HOUR_MAX,
+    REQUESTS_PER_MINUTE_MAX,
+    ChangeTenant,
+    CreateTenant,
+    Plan,
+    SettingsChange,
+    Tenant,
+)
 
 OriginOption = Annotated[
     list[str] | None, typer.Option("--origin", metavar="URL", help="Web origin that may call; repeatable.")
 ]
-PlanOption = Annotated[Plan | None, typer.Option("--plan", help="Its limits.")]
+PlanOption = Annotated[
+    Plan | None, typer.Option("--plan", metavar="PLAN", help="free, starter, basic, pro or enterprise.")
+]
 
 _COLUMNS = ("id", "slug", "name", "plan", "disabled", "allowedOrigins")
 
@@ -67,7 +77,7 @@ def list_tenants(
     show_rows(rows, as_json=as_json, empty="No tenants.", columns=_COLUMNS)
 
 
-def change(
+def change(  # noqa: PLR0913 - each is an option
     tenant: Annotated[str, typer.Argument(metavar="SLUG_OR_ID", show_default=False)],
     *,
     name: Annotated[str | None, typer.Option("--name", help="New name.")] = None,
@@ -79,12 +89,28 @@ def change(
     registration: Annotated[
         bool | None, typer.Option("--registration/--no-registration", help="Let strangers register.")
     ] = None,
+    cookie: Annotated[bool | None, typer.Option("--cookie/--no-cookie", help="Log in with the cookie.")] = None,
+    verified: Annotated[
+        bool | None, typer.Option("--verified/--no-verified", help="Log in with a confirmed address only.")
+    ] = None,
+    per_minute: Annotated[
+        int | None, typer.Option("--per-minute", min=0, metavar="N", help="Requests; 0 is the plan's number.")
+    ] = None,
+    per_hour: Annotated[
+        int | None, typer.Option("--per-hour", min=0, metavar="N", help="Requests; 0 is the plan's number.")
+    ] = None,
     data: DataOption = None,
 ) -> None:
-    """Change a tenant; what is not named stays. Every credential sees it on its next request."""
+    """Change a tenant, in force at once; what is not named stays."""
     if origin and no_origins:
         raise CommandError("Give either --origin or --no-origins")
-    settings = UNSET if registration is None else SettingsChange(registration=registration)
+    settings = SettingsChange(
+        registration=_or_unset(registration),
+        session_cookie=_or_unset(cookie),
+        require_verified_email=_or_unset(verified),
+        requests_per_minute=_limit(per_minute, "--per-minute", REQUESTS_PER_MINUTE_MAX),
+        requests_per_hour=_limit(per_hour, "--per-hour", REQUESTS_PER_HOUR_MAX),
+    )
     wanted = ChangeTenant(
         name=name or UNSET,
         slug=slug or UNSET,
@@ -103,6 +129,14 @@ def change(
 
 def _or_unset(value: bool | None) -> bool | UnsetType:  # noqa: FBT001 - a value on its way, not an option
     return UNSET if value is None else value
+
+
+def _limit(value: int | None, option: str, most: int) -> int | UnsetType | None:
+    if value is None:
+        return UNSET
+    if value > most:
+        raise CommandError(f"{option} is {value}; it must be at most {most}, or 0 for the plan's number")
+    return value or None
 
 
 def _row(tenant: Tenant) -> Row:

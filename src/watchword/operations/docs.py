@@ -9,8 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from watchword.callers.call import Call
+from watchword.operations.models import FrontDoorAnswer
 from watchword.wire.openapi import openapi_document
-from watchword.wire.response import JSON_TYPE, Response
+from watchword.wire.response import JSON_TYPE, Response, json_response
 from watchword.wire.routes import Route
 
 _PAGE_LINES: Final = (
@@ -47,6 +48,10 @@ class DocsPages:
     @cached_property
     def _page(self) -> bytes:
         return _render(self._document).encode()
+
+    async def front_door(self, _call: Call) -> Response:
+        """Say what answers here, to whoever opens the bare address (ASVS 5.0 V13.4.6: and no version)."""
+        return json_response(200, FrontDoorAnswer())
 
     async def openapi(self, _call: Call) -> Response:
         """Answer the OpenAPI document."""

@@ -6,13 +6,22 @@ from typing import Any
 
 from watchword.operations.docs import DocsPages
 from watchword.operations.health import Health
-from watchword.operations.models import HealthAnswer
+from watchword.operations.models import FrontDoorAnswer, HealthAnswer
 from watchword.wire.routes import Route
 
 
 def make_routes(health: Health, docs: DocsPages) -> tuple[Route, ...]:
     """Return the room's routes; none of them needs proof, and none tells more than that the server runs."""
     return (
+        Route(
+            method="GET",
+            path="/",
+            handler=docs.front_door,
+            callers="anyone",
+            summary="Say what this is and where to go on",
+            answer=FrontDoorAnswer,
+            tag="Operations",
+        ),
         Route(
             method="GET",
             path="/health/live",

@@ -151,9 +151,10 @@ class InvitationEndpoints:
 
     async def withdraw(self, call: Call) -> Response:
         """Take an invitation back."""
-        invitation_id = call.parameters["invitation_id"]
-        await self._invitations.withdraw(named_tenant_id(call), invitation_id)
-        return json_response(200, Removed("Deleted successfully.", invitation_id))
+        invitation = await self._invitations.withdraw(
+            named_tenant_id(call), call.parameters["invitation_id"], actor=actor_of(call), now_ms=call.now_ms
+        )
+        return json_response(200, Removed("Deleted successfully.", invitation.id))
 
     async def accept(self, call: Call) -> Response:
         """Join the tenant of an invitation."""

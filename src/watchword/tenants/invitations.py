@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
@@ -117,7 +116,7 @@ class Invitations:
         )
 
         async def store(transaction: Transaction) -> str:
-            await lock_tenant(transaction, tenant_id, now_ms)
+            await lock_tenant(transaction, tenant_id)
             tenant = await find_tenant(transaction, tenant_id)
             if tenant is None:
                 raise NotFoundError
@@ -142,18 +141,22 @@ class Invitations:
             raise NotFoundError
         return await list_open_invitations(self._database, tenant_id, after=after, limit=limit, now_ms=now_ms)
 
-    async def withdraw(self, tenant_id: str, invitation_id: str) -> None:
+    async def withdraw(self, tenant_id: str, invitation_id: str, *, actor: Actor, now_ms: int) -> Invitation:
         """Take an invitation back.
 
         Raises:
             NotFoundError: this tenant has none of this id that could still be accepted.
         """
 
-        async def remove(transaction: Transaction) -> None:
-            if not await delete_open_invitation(transaction, tenant_id, invitation_id):
+        async def remove(transaction: Transaction) -> Invitation:
+            invitation = await delete_open_invitation(transaction, tenant_id, invitation_id)
+            if invitation is None:
                 raise NotFoundError
+            return invitation
 
-        await self._database.transaction(remove)
+        invitation = await self._database.transaction(remove)
+        self._record("member.invitation_withdrawn", invitation, actor, now_ms)
+        return invitation
 
     async def accept(
         self, wanted: AcceptInvitation, *, signed_in_user_id: str | None, address: str, now_ms: int
@@ -183,6 +186,8 @@ class Invitations:
         except DuplicateError:
             raise ConflictError("An account with this e-mail address was just made; send its password") from None
         joined = Actor(subject=membership.user_id, address=address)
+        if insert_user is not None:
+            self._record("user.created", invitation, joined, now_ms)
         self._record("member.joined", invitation, joined, now_ms)
         return membership
 
@@ -211,8 +216,9 @@ class Invitations:
         try:
             await self._sender.send(letter)
         except Exception:
-            with contextlib.suppress(NotFoundError):
-                await self.withdraw(invitation.tenant_id, invitation.id)
+            await self._database.transaction(
+                lambda transaction: delete_open_invitation(transaction, invitation.tenant_id, invitation.id)
+            )
             raise
 
     def _record(self, event: str, invitation: Invitation, actor: Actor, now_ms: int) -> None:

@@ -102,7 +102,7 @@ class Tenants:
         checked = _checked(wanted)
 
         async def store(transaction: Transaction) -> Tenant:
-            await lock_tenant(transaction, tenant_id, now_ms)
+            await lock_tenant(transaction, tenant_id)
             tenant = await find_tenant(transaction, tenant_id)
             if tenant is None:
                 raise NotFoundError

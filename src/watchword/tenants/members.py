@@ -59,7 +59,7 @@ class Members:
         """
 
         async def store(transaction: Transaction) -> Membership:
-            if not await lock_tenant(transaction, tenant_id, now_ms):
+            if not await lock_tenant(transaction, tenant_id):
                 raise NotFoundError
             user_id = await find_open_user_id(transaction, email)
             if user_id is None:
@@ -84,7 +84,7 @@ class Members:
         """
 
         async def store(transaction: Transaction) -> Membership:
-            membership = await _locked_membership(transaction, tenant_id, user_id, now_ms)
+            membership = await _locked_membership(transaction, tenant_id, user_id)
             if role != "tenant-admin":
                 await _require_admin_left(transaction, membership, actor)
             await update_membership(transaction, tenant_id, user_id, role=role)
@@ -104,7 +104,7 @@ class Members:
         """
 
         async def store(transaction: Transaction) -> Membership:
-            membership = await _locked_membership(transaction, tenant_id, user_id, now_ms)
+            membership = await _locked_membership(transaction, tenant_id, user_id)
             await _require_admin_left(transaction, membership, actor)
             await delete_membership(transaction, tenant_id, user_id)
             await delete_open_invitations_to(transaction, tenant_id, membership.email)
@@ -127,9 +127,9 @@ class Members:
         )
 
 
-async def _locked_membership(transaction: Transaction, tenant_id: str, user_id: str, now_ms: int) -> Membership:
+async def _locked_membership(transaction: Transaction, tenant_id: str, user_id: str) -> Membership:
     # Without the lock, two administrators who remove each other at once would both find the other one left.
-    await lock_tenant(transaction, tenant_id, now_ms)
+    await lock_tenant(transaction, tenant_id)
     membership = await find_membership(transaction, tenant_id, user_id)
     if membership is None:
         raise NotFoundError

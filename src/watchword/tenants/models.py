@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -21,8 +21,13 @@ WebOrigin = Annotated[str, Meta(extra_json_schema={"format": "web-origin", "exam
 
 WebOrigins = Annotated[list[WebOrigin], Meta(extra_json_schema={"maxItems": ORIGINS_MAX})]
 EmailAddress = Annotated[str, Meta(extra_json_schema={"format": "email", "maxLength": EMAIL_LENGTH_MAX})]
-RequestsPerMinute = Annotated[int, Meta(ge=1, le=1_000_000)]
-RequestsPerHour = Annotated[int, Meta(ge=1, le=60_000_000)]
+
+REQUESTS_PER_MINUTE_MAX: Final = 1_000_000
+REQUESTS_PER_HOUR_MAX: Final = 60 * REQUESTS_PER_MINUTE_MAX
+"""More than a machine can serve: who wants no limit takes a plan without one."""
+
+RequestsPerMinute = Annotated[int, Meta(ge=1, le=REQUESTS_PER_MINUTE_MAX)]
+RequestsPerHour = Annotated[int, Meta(ge=1, le=REQUESTS_PER_HOUR_MAX)]
 
 
 class TenantSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,7 +51,7 @@ _INSERT_TENANT: Final = Statement(
 _UPDATE_TENANT: Final = Statement(
     "UPDATE tenants SET slug = $2, name = $3, plan = $4, settings = $5, updated_at = $6, disabled_at = $7 WHERE id = $1"
 )
-_TOUCH_TENANT: Final = Statement("UPDATE tenants SET updated_at = $2 WHERE id = $1")
+_LOCK_TENANT: Final = Statement("UPDATE tenants SET updated_at = updated_at WHERE id = $1")
 
 _FIND_MEMBERSHIP: Final = Statement(
     f"SELECT {_MEMBER} FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.tenant_id = $1 AND m.user_id = $2"
@@ -91,7 +91,7 @@ _INSERT_INVITATION: Final = Statement(
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 )
 _DELETE_OPEN_INVITATION: Final = Statement(
-    "DELETE FROM invitations WHERE tenant_id = $1 AND id = $2 AND accepted_at IS NULL"
+    f"DELETE FROM invitations WHERE tenant_id = $1 AND id = $2 AND accepted_at IS NULL RETURNING {_INVITATION}"
 )
 _DELETE_OPEN_INVITATIONS_TO: Final = Statement(
     "DELETE FROM invitations WHERE tenant_id = $1 AND email_folded = $2 AND accepted_at IS NULL"
@@ -164,12 +164,13 @@ async def update_tenant(transaction: Transaction, tenant: Tenant) -> None:
     )
 
 
-async def lock_tenant(transaction: Transaction, tenant_id: str, now_ms: int) -> bool:
+async def lock_tenant(transaction: Transaction, tenant_id: str) -> bool:
     """Make other changes of this tenant and its members wait until this one is done; False without such a tenant.
 
-    A change of the row, not only a lock on it: so it holds at every isolation level of PostgreSQL.
+    A change of the row, though of nothing in it, and not only a lock: so it holds at every isolation level of
+    PostgreSQL.
     """
-    return await transaction.execute(_TOUCH_TENANT, tenant_id, now_ms) > 0
+    return await transaction.execute(_LOCK_TENANT, tenant_id) > 0
 
 
 # Memberships
@@ -265,9 +266,10 @@ async def insert_invitation(transaction: Transaction, invitation: Invitation, co
     )
 
 
-async def delete_open_invitation(transaction: Transaction, tenant_id: str, invitation_id: str) -> bool:
-    """Take an invitation back; False when there is none that could still be accepted."""
-    return await transaction.execute(_DELETE_OPEN_INVITATION, tenant_id, invitation_id) > 0
+async def delete_open_invitation(transaction: Transaction, tenant_id: str, invitation_id: str) -> Invitation | None:
+    """Take an invitation back and return it; None when there is none that could still be accepted."""
+    row = await transaction.fetch_row(_DELETE_OPEN_INVITATION, tenant_id, invitation_id)
+    return None if row is None else _invitation(row)
 
 
 async def delete_open_invitations_to(transaction: Transaction, tenant_id: str, email: str) -> None:
