@@ -17,6 +17,7 @@ from world import PASSWORD, Api, World
 
 PUBLIC = {
     "GET /",
+    "GET /",
     "GET /health/live",
     "GET /health/ready",
     "GET /api/health",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from support import RunningClock, SetClock
 from world import Api, World, build_world, open_api, open_door
 
 WORLD_DATABASE = "world"
+
+_copies = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -77,13 +80,12 @@ async def sqlite_api(template: tuple[Path, World], clock: SetClock, tmp_path: Pa
 async def postgres_api(
     postgres_template: tuple[Path, World, str],
     postgres_server: PostgresServer,
-    _database_names: Iterator[int],
     clock: SetClock,
     tmp_path: Path,
 ) -> AsyncIterator[Api]:
     """The door of a fresh copy on PostgreSQL, in the fast lane."""
     directory, world, database = postgres_template
-    name = f"test_{next(_database_names)}"
+    name = f"world_{next(_copies)}"
     url = postgres_server.make_database(name, template=database)
     async with open_api(directory, world, tmp_path / "data", "fast", clock, WATCHWORD_DATABASE_URL=url) as door:
         yield door
@@ -106,7 +108,7 @@ async def doors(request: pytest.FixtureRequest, tmp_path: Path, clock: SetClock)
     else:
         directory, world, database = request.getfixturevalue("postgres_template")
         server: PostgresServer = request.getfixturevalue("postgres_server")
-        name = f"test_{next(request.getfixturevalue('_database_names'))}"
+        name = f"world_{next(_copies)}"
         changes["WATCHWORD_DATABASE_URL"] = server.make_database(name, template=database)
     own = tmp_path / "data"
     async with (

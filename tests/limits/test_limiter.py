@@ -175,6 +175,12 @@ async def test_processes_hold_one_limit_together(database: Database, limit: int)
     assert sum(passed) == limit
 
 
+async def test_a_burst_is_not_refused_early(database: Database) -> None:
+    """A burst of half a limit passes whole, however many wait for a lease at once."""
+    limiter = make_limiter(Shares(database))
+    await asyncio.gather(*(limiter.require_attempt("refresh", "198.51.100.1", NOW) for _ in range(60)))
+
+
 async def test_a_large_shared_limit_is_never_exceeded(database: Database) -> None:
     """Three processes with a large limit pass no more than it, and use up all of it when they go on asking."""
     limiters = [make_limiter(Shares(database)) for _ in range(3)]

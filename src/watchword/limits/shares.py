@@ -6,6 +6,7 @@ small limit is leased one by one, so that no process holds back what another cou
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from watchword.db.database import Database, Statement
@@ -33,9 +34,10 @@ _KEPT_SECONDS: Final = 2 * HOUR
 
 
 class _Share:
-    __slots__ = ("granted", "left_in_store", "taken")
+    __slots__ = ("granted", "leasing", "left_in_store", "taken")
 
     def __init__(self, limit: int) -> None:
+        self.leasing = asyncio.Lock()
         self.granted = 0
         self.taken = 0
         self.left_in_store = limit
@@ -59,7 +61,10 @@ class Shares:
         while share.taken >= share.granted:
             if share.left_in_store <= 0:
                 return -1
-            await self._lease(share, policy, subject, window)
+            # One lease at a time: a burst in which each request leased for itself would use up the limit unspent.
+            async with share.leasing:
+                if share.taken >= share.granted and share.left_in_store > 0:
+                    await self._lease(share, policy, subject, window)
         share.taken += 1
         return share.left_in_store + share.granted - share.taken
 
