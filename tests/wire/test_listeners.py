@@ -63,8 +63,10 @@ class Hello:
 class Served:
     """A server in this process's loop, and a client's ways to it."""
 
-    def __init__(self, directory: Path, application: Hello, *, tls: bool = True, http: bool = False) -> None:
-        texts = {"WATCHWORD_TLS": "on" if tls else "off"} | ({"WATCHWORD_HTTP_PORT": "0"} if http else {})
+    def __init__(
+        self, directory: Path, application: Hello, *, tls: bool = True, http: bool = False, **changes: str
+    ) -> None:
+        texts = {"WATCHWORD_TLS": "on" if tls else "off", **changes} | ({"WATCHWORD_HTTP_PORT": "0"} if http else {})
         settings = settings_of(directory, **texts)
         self.log_lines = io.BytesIO()
         self.log = Log(self.log_lines)
@@ -129,6 +131,23 @@ def test_both_listeners_in_one_process(tmp_path: Path) -> None:
         assert over_tls.endswith(b"sk")
         assert plain.endswith(b"pk")
         assert b"server:" not in over_tls.lower() + plain.lower()
+
+    run(story())
+
+
+@pytest.mark.parametrize("start", [b"", b"\x16\x03\x01"])
+def test_handshake_is_bounded(tmp_path: Path, start: bytes) -> None:
+    """Whoever connects and does not go on with the handshake is hung up on, as for headers that do not come."""
+
+    async def story() -> None:
+        served = Served(tmp_path, Hello(), WATCHWORD_HEADER_TIMEOUT_SECONDS="1")
+        await served.ready.wait()
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(start)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+        await served.stop()
 
     run(story())
 

@@ -131,7 +131,13 @@ async def serve(
     are accepted; ``protocol`` is a protocol of uvicorn, for applications that have no fast lane.
     """
     context = None if certificate is None else make_tls_context(certificate)
-    server = _Server(_uvicorn_config(application, settings, protocol), sockets, context, on_ready)
+    server = _Server(
+        _uvicorn_config(application, settings, protocol),
+        sockets,
+        context,
+        on_ready,
+        handshake_seconds=float(settings.header_timeout_seconds),
+    )
     if context is None or certificate is None:
         await server.serve()
         return
@@ -151,8 +157,11 @@ class _Server(uvicorn.Server):
         sockets: Sockets,
         context: ssl.SSLContext | None,
         on_ready: Callable[[], None],
+        *,
+        handshake_seconds: float,
     ) -> None:
         super().__init__(config)
+        self._handshake_seconds = handshake_seconds
         self._sockets = sockets
         self._context = context
         self._on_ready = on_ready
@@ -187,7 +196,15 @@ class _Server(uvicorn.Server):
     async def _listen(
         self, loop: asyncio.AbstractEventLoop, listening: socket.socket, context: ssl.SSLContext | None
     ) -> asyncio.Server:
-        return await loop.create_server(self._make_protocol, sock=listening, ssl=context, backlog=self.config.backlog)
+        # A handshake comes before the headers and gets no more time than they do.
+        return await loop.create_server(
+            self._make_protocol,
+            sock=listening,
+            ssl=context,
+            backlog=self.config.backlog,
+            ssl_handshake_timeout=None if context is None else self._handshake_seconds,
+            ssl_shutdown_timeout=None if context is None else self._handshake_seconds,
+        )
 
     def _make_protocol(self) -> asyncio.Protocol:
         made: asyncio.Protocol = self.config.http_protocol_class(
