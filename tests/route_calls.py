@@ -17,7 +17,6 @@ from world import PASSWORD, Api, World
 
 PUBLIC = {
     "GET /",
-    "GET /",
     "GET /health/live",
     "GET /health/ready",
     "GET /api/health",

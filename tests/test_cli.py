@@ -24,6 +24,7 @@ LEAVES = [
     *[["tenants", verb] for verb in ("create", "list", "change")],
     *[["members", verb] for verb in ("add", "list", "remove")],
     *[["invitations", verb] for verb in ("create", "list", "withdraw")],
+    ["sessions", "end"],
     *[["keys", verb] for verb in ("create", "list", "rotate", "revoke", "verify", "scan-rules")],
 ]
 

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from watchword.api_keys.models import ENDS_SOON_MS
 from watchword.clock import Clock, iso_timestamp
 from watchword.config import Settings
 from watchword.data_directory import DATABASE_NAME, GENERATIONS_NAME
@@ -59,6 +60,14 @@ _CLOCK: Final = Statement(
 )
 _ORIGINS: Final = Statement(
     "SELECT slug, settings FROM tenants WHERE disabled_at IS NULL ORDER BY id LIMIT 1000",
+)
+
+
+_ENDING_KEYS: Final = Statement(
+    "SELECT k.id, t.slug, k.expires_at FROM api_keys k JOIN tenants t ON t.id = k.tenant_id"
+    " WHERE k.expires_at > $1 AND k.expires_at < $2 AND k.rotated_to IS NULL"
+    " AND k.revoked_at IS NULL AND k.disabled_at IS NULL AND t.disabled_at IS NULL"
+    " ORDER BY k.expires_at LIMIT 20"
 )
 
 
@@ -198,6 +207,8 @@ async def _stored(settings: Settings, database: Database, clock: Clock) -> Async
     yield Finding("database", "good", f"answers in {milliseconds:.1f} ms")
     yield _engine(settings, version)
     yield await _integrity(database)
+    async for finding in _ending_keys(database, clock):
+        yield finding
     yield _database_clock(settings, await _value(database, _CLOCK), clock)
     for finding in _cors(settings, await database.fetch_rows(_ORIGINS)):
         yield finding
@@ -211,6 +222,18 @@ async def _integrity(database: Database) -> Finding:
     if [row[0] for row in rows] != ["ok"]:
         return Finding("integrity", "bad", str(rows[0][0]), "stop the server and restore a backup")
     return Finding("integrity", "good", "every page can be read")
+
+
+async def _ending_keys(database: Database, clock: Clock) -> AsyncIterator[Finding]:
+    now_ms = clock.now_ms()
+    try:
+        rows = await database.scan_rows(_ENDING_KEYS, now_ms, now_ms + ENDS_SOON_MS)
+    except ScanTooLongError:
+        yield Finding("keys", "note", "too many are stored to look for those that end soon", "watchword keys list")
+        return
+    for key_id, slug, expires_at_ms in rows:
+        seen = f"{key_id} of {slug} ends at {iso_timestamp(expires_at_ms)}"
+        yield Finding("keys", "note", seen, f"watchword keys rotate {key_id} --tenant {slug}")
 
 
 def _engine(settings: Settings, version: str) -> Finding:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from commands.conftest import Run
+from watchword.clock import iso_timestamp
 from watchword.credentials.api_key import make_key
 
 PASSWORD = "correct horse battery\n"
@@ -76,7 +78,7 @@ def test_second_account_of_an_address_is_refused(run: Run) -> None:
     """An e-mail address has one account."""
     make_user(run)
     said = run("users", "create", "ANN@example.com", typed=PASSWORD)
-    assert (said.code, said.err.splitlines()[0]) == (1, "An account has this email address already")
+    assert (said.code, said.err) == (1, "An account has this email address already\n")
 
 
 def test_account_is_closed_and_opened(run: Run) -> None:
@@ -163,12 +165,15 @@ def test_invitation_from_making_to_withdrawal(run: Run) -> None:
         (["tenants", "change", "shop", "--origin", "http://shop.example.com/x"], "allowed_origins"),
         (["tenants", "change", "shop", "--origin", "https://a.example", "--no-origins"], "Give either"),
         (["members", "add", "nobody@example.com"], "There is no user nobody@example.com"),
-        (["members", "remove", "ann@example.com"], "not found"),
+        (["members", "remove", "ann@example.com"], "ann@example.com is no member of shop"),
         (["keys", "create", "--name", "k", "--scope", "everything"], "scopes"),
         (["keys", "create", "--name", "k", "--network", "x"], "allowed_networks"),
         (["keys", "create", "--name", "k", "--expires-at", "2020-01-01T00:00:00Z"], "expires_at"),
-        (["keys", "revoke", "key_none"], "not found"),
-        (["keys", "rotate", "key_none"], "not found"),
+        (["keys", "revoke", "key_none"], "shop has no key key_none"),
+        (["keys", "rotate", "key_none"], "shop has no key key_none"),
+        (["sessions", "end"], "Give either --user or --all"),
+        (["sessions", "end", "--all", "--user", "ann@example.com"], "Give either --user or --all"),
+        (["sessions", "end", "--user", "bob@example.com"], "There is no user bob@example.com"),
         (["keys", "list", "--tenant", "none"], "There is no tenant none"),
     ],
 )
@@ -225,13 +230,36 @@ def test_key_from_making_to_end(run: Run) -> None:
     assert run("keys", "verify", typed=make_key("secret_key", "live")).out == "NOT_FOUND\n"
 
 
+def test_keys_that_end_soon_are_marked(run: Run) -> None:
+    """A key within 14 days of its end is marked in the listing and told of by the doctor, unless another took over."""
+    make_tenant(run)
+    ends = [iso_timestamp(time.time_ns() // 1_000_000 + days * 86_400_000) for days in (13, 15)]
+    run("keys", "create", "--name", "soon", "--expires-at", ends[0])
+    run("keys", "create", "--name", "later", "--expires-at", ends[1])
+    run("keys", "create", "--name", "never")
+    listed = run("keys", "list", "--json").json
+    assert [(key["name"], key["endsSoon"]) for key in listed] == [("soon", True), ("later", False), ("never", False)]
+    told = [finding for finding in run("doctor", "--json").json if finding["subject"] == "keys"]
+    assert [finding["remedy"] for finding in told] == [f"watchword keys rotate {listed[0]['id']} --tenant shop"]
+    run("keys", "rotate", listed[0]["id"])
+    assert [key["endsSoon"] for key in run("keys", "list", "--json").json] == [False, False, False, True]
+
+
+def test_sessions_are_ended(run: Run) -> None:
+    """Without any session, none is ended, for one user and for everyone."""
+    make_user(run)
+    assert run("sessions", "end", "--user", "ann@example.com").out == "0\n"
+    everyones = run("sessions", "end", "--all")
+    assert (everyones.out, everyones.err) == ("0\n", "Everyone has to log in again.\n")
+
+
 def test_plain_listing_is_aligned(run: Run) -> None:
     """In a pipe a listing is aligned text, and no name can steer the reader's terminal."""
     make_tenant(run)
     run("keys", "create", "--name", "web", "--origin", "https://a.example", "--kind", "publishable")
     lines = run("keys", "list").out.splitlines()
-    assert lines[0].split() == ["id", "name", "kind", "mode", "status", "key", "lastUsedAt"]
-    assert re.fullmatch(r"key_\w+ +web +publishable +test +active +pk_test_\w{4}…\w{4} +-", lines[1])
+    assert lines[0].split() == ["id", "name", "kind", "mode", "status", "endsSoon", "key", "lastUsedAt"]
+    assert re.fullmatch(r"key_\w+ +web +publishable +test +active +no +pk_test_\w{4}…\w{4} +-", lines[1])
 
 
 def test_scan_rules_find_our_keys(run: Run) -> None:

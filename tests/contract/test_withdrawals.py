@@ -7,7 +7,7 @@ import pytest
 from contract.backends import ADD_THING, Backend
 from eventually import eventually
 from watchword.db.database import Database, Transaction
-from watchword.db.generations import Generations
+from watchword.db.generations import EVERYTHING, Generations
 from watchword.errors import NotFoundError
 
 
@@ -74,6 +74,18 @@ async def test_many_withdrawals_at_once_all_arrive(backend: Backend, database: D
     before = {subject: node.read(node.slot(subject)) for subject in subjects}
     await withdraw(database, *subjects)
     await eventually(lambda: all(node.read(node.slot(subject)) != old for subject, old in before.items()), seconds=1)
+
+
+async def test_everything_is_withdrawn_at_once(backend: Backend, database: Database) -> None:
+    """The subject that stands for all others changes every slot, here on return and on other nodes soon."""
+    node = backend.other_node() if backend.dialect == "postgres" else backend.generations
+    if backend.dialect == "postgres":
+        await backend.open(generations=node)
+    slots = [node.slot(subject) for subject in ("session:a", "user:b", "key:c", "tenant:d")]
+    before = [[generations.read(slot) for slot in slots] for generations in (backend.generations, node)]
+    await withdraw(database, EVERYTHING)
+    assert not {backend.generations.read(slot) for slot in slots} & set(before[0])
+    await eventually(lambda: not {node.read(slot) for slot in slots} & set(before[1]), seconds=1)
 
 
 async def test_the_database_is_trusted_while_open(backend: Backend, database: Database) -> None:

@@ -10,6 +10,7 @@ import pytest
 from support import START_MS
 from tenancy import ADMIN, ReadableAudit, close_user, insert_user, make_member, make_tenant, make_user
 from watchword.credentials.one_time_code import hash_code
+from watchword.credentials.password import require_acceptable_password
 from watchword.db.database import Database, Statement, Transaction
 from watchword.db.generations import Generations
 from watchword.errors import (
@@ -64,9 +65,10 @@ class Accounts:
         if password != PASSWORD:
             raise WrongPasswordError
 
-    async def prepare_user(self, *, email: str, name: str, password: str, now_ms: int) -> InsertUser:
-        if len(password) < 8:
-            raise InvalidFieldsError({"password": "must be longer"})
+    async def prepare_user(
+        self, *, email: str, name: str, password: str, context_words: tuple[str, ...], now_ms: int
+    ) -> InsertUser:
+        require_acceptable_password(password, email=email, context_words=context_words)
 
         async def insert(transaction: Transaction) -> str:
             return await insert_user(transaction, email)

@@ -39,7 +39,9 @@ async def refuse_password(email: str, password: str, *, address: str, now_ms: in
     raise WrongPasswordError
 
 
-async def prepare_user(*, email: str, name: str, password: str, now_ms: int) -> InsertUser:
+async def prepare_user(
+    *, email: str, name: str, password: str, context_words: tuple[str, ...], now_ms: int
+) -> InsertUser:
     async def insert(transaction: Transaction) -> str:
         return await insert_user(transaction, email)
 

@@ -90,6 +90,30 @@ async def test_a_prepared_user_is_stored_by_the_transaction_that_wants_it(house:
     assert (stored.name, stored.is_super_admin, stored.email_verified_at_ms) == ("Ann", False, None)
     with pytest.raises(InvalidFieldsError):
         await house.users.prepare_user(email="x@example.com", name="", password="short", now_ms=house.clock.now_ms())
+    with pytest.raises(InvalidFieldsError):
+        await house.users.prepare_user(
+            email="x@example.com",
+            name="",
+            password="acme-shop-2026",
+            context_words=("acme-shop",),
+            now_ms=house.clock.now_ms(),
+        )
+
+
+async def test_the_operator_ends_the_sessions_of_one_or_of_all(house: House) -> None:
+    """Sessions of one user end and spare the others; those of everyone end all; the accounts stay open."""
+    ann = await house.make_user()
+    await house.make_user("bob@example.com")
+    anns, bobs = [await house.token(), await house.token()], await house.token("bob@example.com")
+    assert await house.users.end_sessions(ann.id, house.clock.now_ms()) == 2
+    assert {(await house.call("GET", "me", token=token)).status for token in anns} == {401}
+    assert (await house.call("GET", "me", token=bobs)).status == 200
+    fresh = await house.token()
+    assert await house.users.end_sessions_of_all(house.clock.now_ms()) == 2
+    assert {(await house.call("GET", "me", token=token)).status for token in (bobs, fresh)} == {401}
+    assert (await house.login()).status == 200
+    assert await house.users.end_sessions_of_all(house.clock.now_ms()) == 1
+    assert house.recorded().count('"session.ended"') == 3
 
 
 async def test_proving_a_password_is_bounded_like_a_sign_in(house: House) -> None:

@@ -24,7 +24,7 @@ async def test_the_answer_has_the_documents_fields_and_payloads(house: House) ->
     assert answer.status == 200
     assert answer.body.pop("token").startswith("eyJhbGciOiJIUzI1NiIs")
     assert answer.body == {
-        "message": "Login successful",
+        "message": "Login successful.",
         "user": {
             "id": user.id,
             "email": "Ann@Example.com",

@@ -16,7 +16,7 @@ async def test_logout_ends_every_token_of_its_session_and_no_other(house: House)
     house.clock.advance(1000)
     fresh = (await house.call("POST", "refresh-token", token=old)).body["token"]
     answer = await house.call("POST", "logout", token=fresh)
-    assert (answer.status, answer.body) == (200, {"message": "Logout successful"})
+    assert (answer.status, answer.body) == (200, {"message": "Logout successful."})
     assert answer.headers["set-cookie"] == ("__Host-watchword=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Strict")
     assert (await house.call("GET", "me", token=fresh)).status == 401
     assert (await house.call("GET", "me", token=old)).status == 401

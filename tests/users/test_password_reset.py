@@ -24,7 +24,7 @@ async def test_a_reset_begins_a_session_and_ends_all_others(house: House) -> Non
     old = await house.token()
     code = await ask(house)
     answer = await house.call("POST", "reset-password", {"token": code, "password": OTHER_PASSWORD})
-    assert (answer.status, answer.body["message"]) == (200, "Password reset successfully")
+    assert (answer.status, answer.body["message"]) == (200, "Password reset successfully.")
     assert answer.body["user"]["role"] == "tenant-admin"
     assert (await house.call("GET", "me", token=answer.body["token"])).status == 200
     assert (await house.call("GET", "me", token=old)).status == 401
@@ -166,3 +166,14 @@ async def test_codes_are_stored_as_hashes(house: House) -> None:
     assert house.lost == []
     assert await house.count(f"one_time_codes WHERE CAST(code_hash AS TEXT) LIKE '%{code}%'") == 0
     assert await house.count("one_time_codes") == 1
+
+
+async def test_a_new_password_of_a_tenants_name_is_refused(house: House) -> None:
+    """The names of the owner's tenants are no passwords, by letter or with the present one; the code stays good."""
+    await house.join(await house.make_tenant("corner-shop"), await house.make_user())
+    await house.call("POST", "forgot-password", {"email": "ann@example.com"})
+    body = {"token": await house.mailed_code(), "password": "corner-shop2026"}
+    assert (await house.call("POST", "reset-password", body)).status == 400
+    change = {"password": "corner-shop2026", "currentPassword": PASSWORD}
+    assert (await house.call("PATCH", "me", change, token=await house.token())).status == 400
+    assert (await house.call("POST", "reset-password", {**body, "password": OTHER_PASSWORD})).status == 200

@@ -23,7 +23,7 @@ async def test_the_answer_has_the_documents_fields_and_payloads(house: House) ->
     token = answer.body.pop("token")
     assert token == answer.body.pop("refreshedToken") != old
     assert answer.body == {
-        "message": "Token refresh successful",
+        "message": "Token refresh successful.",
         "refreshedAt": "2026-01-07T10:00:05.000Z",
         "user": {
             "id": user.id,

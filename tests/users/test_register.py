@@ -29,6 +29,14 @@ async def test_a_registered_user_is_a_viewer_and_can_sign_in(house: House, by: s
     assert stored.email_verified_at_ms == house.clock.now_ms()
 
 
+async def test_a_password_of_the_tenants_name_is_refused(house: House) -> None:
+    """A password that is the tenant's name with something around it makes no account."""
+    await house.make_tenant("corner-shop", registration=True)
+    answer = await house.call("POST", "register", {**BODY, "password": "Corner-Shop2026!"}, tenant="corner-shop")
+    assert (answer.status, answer.code) == (400, "VALIDATION_ERROR")
+    assert await house.count("users") == 0
+
+
 async def test_a_taken_address_answers_the_same_and_is_told_by_letter(house: House) -> None:
     """Registering a taken address answers like a new one, changes nothing, and is told to the stored address."""
     tenant = await house.make_tenant(registration=True)

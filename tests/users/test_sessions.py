@@ -31,6 +31,7 @@ async def test_the_list_shows_living_sessions_newest_first(house: House) -> None
         "createdAt": "2026-01-07T10:00:01.000Z",
         "refreshedAt": "2026-01-07T10:00:01.000Z",
         "expiresAt": "2026-01-14T10:00:01.000Z",
+        "endsAt": "2026-02-06T10:00:01.000Z",
     }
     assert token not in str(docs)
 
@@ -69,7 +70,7 @@ async def test_ending_one_session_leaves_the_others(house: House) -> None:
     docs = (await house.call("GET", "sessions", token=token)).body["docs"]
     other_id = next(doc["id"] for doc in docs if not doc["current"])
     answer = await house.call("DELETE", f"sessions/{other_id}", token=token)
-    assert (answer.status, answer.body) == (200, {"message": "Session ended", "id": other_id})
+    assert (answer.status, answer.body) == (200, {"message": "Session ended.", "id": other_id})
     assert "set-cookie" not in answer.headers
     assert (await house.call("GET", "me", token=other)).status == 401
     assert (await house.call("GET", "me", token=token)).status == 200

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -43,6 +43,10 @@ OverlapSeconds = Annotated[int, Meta(ge=0, le=90 * 24 * 3600)]
 """Bounded so that a rotation ends: a key that nobody moved off within three months was forgotten."""
 
 
+ENDS_SOON_MS: Final = 14 * 86_400_000
+"""Time enough to rotate a key that somebody else has to put into place."""
+
+
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """A stored key, without the key.
 
@@ -76,6 +80,12 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
         if self.expires_at_ms is not None and self.expires_at_ms <= now_ms:
             return "expired"
         return "active" if self.disabled_at_ms is None else "disabled"
+
+    def ends_soon(self, now_ms: int) -> bool:
+        """Say whether a key in use is about to end and nothing takes over (ASVS 5.0 V6.4.5)."""
+        if self.expires_at_ms is None or self.rotated_to is not None or self.status(now_ms) != "active":
+            return False
+        return self.expires_at_ms < now_ms + ENDS_SOON_MS
 
 
 class IssuedKey(msgspec.Struct, frozen=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Annotated, Final
 
 import typer
@@ -23,12 +25,14 @@ from watchword.commands.acting import (
 from watchword.commands.output import Row, moment, note, say, show_json, show_rows
 from watchword.commands.scan_rules import scan_rules
 from watchword.credentials.api_key import KeyMode
+from watchword.errors import NotFoundError
 from watchword.tenants.actor import OPERATOR
+from watchword.tenants.models import Tenant
 
 IdArgument = Annotated[str, typer.Argument(metavar="KEY_ID", show_default=False)]
 ScopeOption = Annotated[list[str] | None, typer.Option("--scope", metavar="SCOPE", help="Like products:read.")]
 
-_COLUMNS = ("id", "name", "kind", "mode", "status", "key", "lastUsedAt")
+_COLUMNS = ("id", "name", "kind", "mode", "status", "endsSoon", "key", "lastUsedAt")
 _OVERLAP_SECONDS: Final = 24 * 3600
 _OVERLAP_SECONDS_MAX: Final = 90 * 24 * 3600
 
@@ -58,7 +62,7 @@ def create(  # noqa: PLR0913 - each is an option
     tenant: TenantOption = None,
     data: DataOption = None,
 ) -> None:
-    """Make a key and print it, this once."""
+    """Make a key and print it, this once. It is for test data unless --mode live is given."""
     wanted = CreateKey(
         name=name,
         kind=kind,
@@ -89,7 +93,7 @@ def list_keys(
     as_json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """List a tenant's keys in the order of their making, ended ones too."""
+    """List a tenant's keys in the order of their making, ended ones too; endsSoon is within 14 days."""
 
     async def work(application: Application) -> list[Row]:
         owner = await get_tenant(application, tenant)
@@ -111,13 +115,14 @@ def rotate(
 
     async def work(application: Application) -> Rotation:
         owner = await get_tenant(application, tenant)
-        return await application.api_keys.rotate(
-            owner.id,
-            key_id,
-            overlap_seconds=overlap_seconds,
-            actor=OPERATOR,
-            now_ms=application.clock.now_ms(),
-        )
+        with _named(owner, key_id):
+            return await application.api_keys.rotate(
+                owner.id,
+                key_id,
+                overlap_seconds=overlap_seconds,
+                actor=OPERATOR,
+                now_ms=application.clock.now_ms(),
+            )
 
     rotation = act(data, work)
     say(rotation.issued.text)
@@ -129,7 +134,8 @@ def revoke(key_id: IdArgument, tenant: TenantOption = None, data: DataOption = N
 
     async def work(application: Application) -> None:
         owner = await get_tenant(application, tenant)
-        await application.api_keys.revoke(owner.id, key_id, actor=OPERATOR, now_ms=application.clock.now_ms())
+        with _named(owner, key_id):
+            await application.api_keys.revoke(owner.id, key_id, actor=OPERATOR, now_ms=application.clock.now_ms())
 
     act(data, work)
     note(f"{key_id} is revoked.")
@@ -169,6 +175,15 @@ def verify(
         raise typer.Exit(1)
 
 
+@contextlib.contextmanager
+def _named(owner: Tenant, key_id: str) -> Iterator[None]:
+    """Say which key was not found, and where."""
+    try:
+        yield
+    except NotFoundError:
+        raise NotFoundError(f"{owner.slug} has no key {key_id}") from None
+
+
 def _row(listed: ListedKey, now_ms: int) -> Row:
     record = listed.record
     return {
@@ -177,6 +192,7 @@ def _row(listed: ListedKey, now_ms: int) -> Row:
         "kind": "secret" if record.kind == "secret_key" else "publishable",
         "mode": record.mode,
         "status": record.status(now_ms),
+        "endsSoon": record.ends_soon(now_ms),
         "key": f"{record.first_characters}…{record.last_characters}",
         "scopes": record.scopes,
         "allowedOrigins": record.allowed_origins,

@@ -84,7 +84,10 @@ def remove(who: WhoArgument, tenant: TenantOption = None, data: DataOption = Non
     async def work(application: Application) -> None:
         found = await get_tenant(application, tenant)
         user = await get_user(application, who)
-        await application.members.remove(found.id, user.id, actor=OPERATOR, now_ms=application.clock.now_ms())
+        try:
+            await application.members.remove(found.id, user.id, actor=OPERATOR, now_ms=application.clock.now_ms())
+        except NotFoundError:
+            raise NotFoundError(f"{who} is no member of {found.slug}") from None
 
     act(data, work)
     note(f"{who} is no member any more.")

@@ -44,6 +44,8 @@ END_SESSIONS: Final = Statement(
     "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL AND id <> $3"
 )
 
+END_EVERY_SESSION: Final = Statement("UPDATE sessions SET ended_at = $1 WHERE ended_at IS NULL")
+
 FIND_KEY: Final = Statement("""
     SELECT k.id, k.tenant_id, k.kind, k.mode, k.scopes, k.allowed_origins, k.allowed_networks,
         k.rate_limit_per_minute, k.expires_at, k.disabled_at, k.revoked_at, t.plan, t.settings, t.disabled_at,
@@ -275,6 +277,11 @@ async def end_session(tx: Transaction, session_id: str, now_ms: int) -> bool:
 async def end_sessions(tx: Transaction, user_id: str, now_ms: int, *, except_session_id: str | None) -> int:
     """Mark a user's living sessions as ended, all or all but one; return how many."""
     return await tx.execute(END_SESSIONS, user_id, now_ms, except_session_id or "")
+
+
+async def end_every_session(tx: Transaction, now_ms: int) -> int:
+    """Mark everybody's living sessions as ended; return how many."""
+    return await tx.execute(END_EVERY_SESSION, now_ms)
 
 
 async def lock_user(tx: Transaction, user_id: str) -> None:

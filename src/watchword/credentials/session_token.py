@@ -18,6 +18,7 @@ from watchword.credentials.queries import (
     Membership,
     NewSession,
     SessionState,
+    end_every_session,
     end_session,
     end_sessions,
     find_session,
@@ -26,7 +27,7 @@ from watchword.credentials.queries import (
 )
 from watchword.credentials.verified import VerifiedCache
 from watchword.db.database import Database, Transaction
-from watchword.db.generations import Generations
+from watchword.db.generations import EVERYTHING, Generations
 from watchword.errors import ExpiredSessionTokenError, NotAuthenticatedError
 from watchword.ids import make_id
 
@@ -246,6 +247,12 @@ class SessionTokens:
         """End all sessions of a user, or all but one; return how many."""
         count = await end_sessions(tx, user_id, now_ms, except_session_id=except_session_id)
         tx.withdraw(f"user:{user_id}")
+        return count
+
+    async def end_everyones(self, tx: Transaction, now_ms: int) -> int:
+        """End all sessions of all users (ASVS 5.0 V7.4.5); return how many."""
+        count = await end_every_session(tx, now_ms)
+        tx.withdraw(EVERYTHING)
         return count
 
     async def _look_up(self, encoded: bytes, digest: bytes, now_ms: int) -> _Remembered:

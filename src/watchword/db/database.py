@@ -58,6 +58,8 @@ class Transaction(Protocol):
     def withdraw(self, *subjects: str) -> None:
         """Name subjects (``key:…``, ``session:…``, ``user:…``, ``tenant:…``) whose remembered proofs end at commit.
 
+        ``generations.EVERYTHING`` stands for all of them.
+
         When the transaction's call returns, no process of this node takes a proof remembered before; other nodes
         follow within one second.
         """

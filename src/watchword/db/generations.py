@@ -22,6 +22,10 @@ _ANY: Final = 0
 """The slot that every change writes: a reader that saw it unchanged around its look-up saw one state of the store."""
 
 
+EVERYTHING: Final = "*"
+"""The subject that stands for all others."""
+
+
 class Generations:
     """The shared slots. Open one per process; ``close`` when the process ends."""
 
@@ -66,6 +70,9 @@ class Generations:
 
     def bump(self, subjects: tuple[str, ...]) -> None:
         """Make all processes of this node forget what they remember of these subjects; call it after the commit."""
+        if EVERYTHING in subjects:
+            self.bump_all()
+            return
         # The general slot first: a reader that saw it unchanged on both sides of its look-up then holds either a
         # state read after the commit or a subject slot that is about to change under it. And last: a reader that
         # looks at subjects only when the general slot has changed then looks again at what it may have seen too early.

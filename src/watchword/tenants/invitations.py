@@ -65,8 +65,10 @@ class ProvePassword(Protocol):
 class PrepareUser(Protocol):
     """Does what making a user costs outside of a transaction: checks the fields and hashes the password."""
 
-    async def __call__(self, *, email: str, name: str, password: str, now_ms: int) -> InsertUser:
-        """Return the work that stores the user.
+    async def __call__(
+        self, *, email: str, name: str, password: str, context_words: tuple[str, ...], now_ms: int
+    ) -> InsertUser:
+        """Return the work that stores the user; ``context_words`` are too easy to guess as a password.
 
         Raises:
             InvalidFieldsError: the password is refused.
@@ -195,7 +197,14 @@ class Invitations:
         if wanted.password is None:
             raise InvalidFieldsError({"password": "is required for a new account"})
         name = "" if wanted.name is None else require_name(wanted.name)
-        return await self._prepare_user(email=invitation.email, name=name, password=wanted.password, now_ms=now_ms)
+        tenant = await find_tenant(self._database, invitation.tenant_id)
+        return await self._prepare_user(
+            email=invitation.email,
+            name=name,
+            password=wanted.password,
+            context_words=() if tenant is None else tenant.context_words,
+            now_ms=now_ms,
+        )
 
     async def _require_password(
         self,

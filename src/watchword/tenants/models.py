@@ -57,6 +57,11 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     updated_at_ms: int
     disabled_at_ms: int | None
 
+    @property
+    def context_words(self) -> tuple[str, ...]:
+        """What an attacker would try first as a password here (ASVS 5.0 V6.2.11)."""
+        return (self.slug, self.name, self.name.replace(" ", ""))
+
 
 class Membership(msgspec.Struct, frozen=True, kw_only=True):
     """A user's role in one tenant; ``user_disabled_at_ms`` is None while the account is open."""

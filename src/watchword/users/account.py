@@ -21,6 +21,7 @@ from watchword.users.answers import answer_for_session, answer_for_user
 from watchword.users.attempts import Attempt, Attempts
 from watchword.users.email_verification import store_verification
 from watchword.users.models import AccountDone, ChangeAccountBody, MeAnswer, User, UserMembership
+from watchword.users.named_tenant import list_context_words
 from watchword.wire.response import Response, json_response
 
 _WRONG_CURRENT_PASSWORD = "This is not the current password"  # noqa: S105 - a sentence
@@ -92,7 +93,8 @@ class Account:
         name = None if body.name is UNSET else require_name(body.name)
         email = _new_email(body, user)
         if body.password is not UNSET:
-            require_acceptable_password(body.password, email=email or user.email)
+            words = await list_context_words(self._database, user.id)
+            require_acceptable_password(body.password, email=email or user.email, context_words=words)
         # Hashed before the proof is counted: a full queue then costs the user no attempt.
         password_hash = None if body.password is UNSET else await self._passwords.hash(body.password)
         needs_proof = email is not None or password_hash is not None
@@ -184,5 +186,5 @@ def _new_email(body: ChangeAccountBody, user: User) -> str | None:
 
 def _message(change: Change) -> str:
     if change.email is not None:
-        return "Updated successfully; the new email address takes effect once it is confirmed"
-    return "Updated successfully"
+        return "Updated successfully. The new email address takes effect once it is confirmed."
+    return "Updated successfully."

@@ -60,8 +60,8 @@ class Users:
         )
         try:
             await self._database.transaction(lambda transaction: queries.insert_user(transaction, user))
-        except DuplicateError as error:
-            raise ConflictError("An account has this email address already", cause=error.cause) from None
+        except DuplicateError:
+            raise ConflictError("An account has this email address already") from None
         self._audit.record(Event.USER_CREATED, now_ms=now_ms, subject=user.id)
         return user
 
@@ -108,12 +108,29 @@ class Users:
         if await self._database.transaction(work):
             self._audit.record(Event.USER_ENABLED, now_ms=now_ms, subject=user_id)
 
-    async def prepare_user(self, *, email: str, name: str, password: str, now_ms: int) -> InsertUser:
+    async def end_sessions(self, user_id: str, now_ms: int) -> int:
+        """End all sessions of a user; return how many."""
+        count = await self._database.transaction(lambda transaction: self._tokens.end_all(transaction, user_id, now_ms))
+        self._audit.record(Event.SESSION_ENDED, now_ms=now_ms, subject=user_id, detail={"sessions": str(count)})
+        return count
+
+    async def end_sessions_of_all(self, now_ms: int) -> int:
+        """End every session of the installation; return how many."""
+        count = await self._database.transaction(lambda transaction: self._tokens.end_everyones(transaction, now_ms))
+        self._audit.record(Event.SESSION_ENDED, now_ms=now_ms, detail={"sessions": str(count)})
+        return count
+
+    async def prepare_user(
+        self, *, email: str, name: str, password: str, context_words: tuple[str, ...] = (), now_ms: int
+    ) -> InsertUser:
         """Do what making an account costs outside of a transaction, and return the work that stores it.
+
+        ``context_words`` are names that the password may not be close to.
 
         Raises:
             InvalidFieldsError: the e-mail address or the password is not acceptable.
         """
+        require_acceptable_password(password, email=require_email(email), context_words=context_words)
         user = await self._make(email, password, name=name, is_super_admin=False, verified=False, now_ms=now_ms)
 
         async def insert(transaction: Transaction) -> str:

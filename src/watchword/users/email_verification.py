@@ -50,7 +50,7 @@ class EmailVerification:
         else:
             self._outbound.post(address_changed(user.email))
             self._record(Event.EMAIL_CHANGED, user, call)
-        return json_response(200, Done("Email verified successfully"))
+        return json_response(200, Done("Email verified successfully."))
 
     def send_again(self, user: User, now_ms: int) -> None:
         """Mail a user who must confirm the address a new code, unless too many letters went there already."""

@@ -156,7 +156,7 @@ class Login:
         if attempt.failures_before >= _TOLD_FAILURES:
             self._outbound.post(signed_in_after_failures(user.email, failures=attempt.failures_before))
         return login_response(
-            "Login successful",
+            "Login successful.",
             issued,
             answer_for_user(user, session.memberships, tenant_id),
             in_cookie=wants_cookie(call.query, tenant, session.memberships),

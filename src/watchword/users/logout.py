@@ -31,7 +31,7 @@ class Logout:
             credential_id=call.known.credential_id,
             address=call.request.client_address,
         )
-        return json_response(200, Done("Logout successful"), lines=cleared_session_cookie_line())
+        return json_response(200, Done("Logout successful."), lines=cleared_session_cookie_line())
 
     async def _end_one(self, call: Call) -> None:
         async def work(transaction: Transaction) -> None:

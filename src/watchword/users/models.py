@@ -49,7 +49,10 @@ class UserMembership(msgspec.Struct, frozen=True):
 
 
 class StoredSession(msgspec.Struct, frozen=True, kw_only=True):
-    """A living session as its owner may see it."""
+    """A living session as its owner may see it.
+
+    Shapes: ``expires_at_ms`` is the end of its present token, ``ends_at_ms`` its own, however often it is refreshed.
+    """
 
     id: str
     address: str
@@ -57,6 +60,7 @@ class StoredSession(msgspec.Struct, frozen=True, kw_only=True):
     created_at_ms: int
     refreshed_at_ms: int
     expires_at_ms: int
+    ends_at_ms: int
 
 
 # What comes in
@@ -188,7 +192,10 @@ class SessionEnded(msgspec.Struct):
 
 
 class SessionAnswer(msgspec.Struct, kw_only=True, rename="camel"):
-    """One of the user's living sessions; times are ISO 8601, ``current`` marks the one that asks."""
+    """One of the user's living sessions; times are ISO 8601, ``current`` marks the one that asks.
+
+    ``expiresAt`` is the end of its present token, ``endsAt`` its own, however often it is refreshed.
+    """
 
     id: str
     current: bool
@@ -197,6 +204,7 @@ class SessionAnswer(msgspec.Struct, kw_only=True, rename="camel"):
     created_at: str
     refreshed_at: str
     expires_at: str
+    ends_at: str
 
 
 class SessionPage(msgspec.Struct, kw_only=True, rename="camel"):

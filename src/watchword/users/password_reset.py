@@ -23,7 +23,7 @@ from watchword.users.attempts import Attempts
 from watchword.users.email_verification import MAILED_CODE_SECONDS, lock_code_owner
 from watchword.users.login import wants_cookie
 from watchword.users.models import Done, ForgotPasswordBody, ResetPasswordBody, User, UserMembership
-from watchword.users.named_tenant import find_named_tenant
+from watchword.users.named_tenant import find_named_tenant, list_context_words
 from watchword.wire.response import Response, json_response
 
 _PURPOSE: Final = "reset_password"
@@ -64,13 +64,14 @@ class PasswordReset:
         body: ForgotPasswordBody = call.body
         await self._count_letter(body.email, call.now_ms)
         self._post(body.email, call.now_ms)
-        return json_response(200, Done("If an account has this email address, a letter is on its way to it"))
+        return json_response(200, Done("If an account has this email address, a letter is on its way to it."))
 
     async def reset(self, call: Call) -> Response:
         """Take the code of a letter and a new password; end every session and begin a new one."""
         body: ResetPasswordBody = call.body
         owner = await self._require_owner(body.token, call.now_ms)
-        require_acceptable_password(body.password, email=owner.email)
+        words = await list_context_words(self._database, owner.id)
+        require_acceptable_password(body.password, email=owner.email, context_words=words)
         password_hash = await self._passwords.hash(body.password)
         session = await self._spend(call, body.token, password_hash)
         return await self._welcome(call, session)
@@ -132,7 +133,7 @@ class PasswordReset:
             address=call.request.client_address,
         )
         return login_response(
-            "Password reset successfully",
+            "Password reset successfully.",
             session.issued,
             answer_for_user(session.user, session.memberships, "" if tenant is None else tenant.id),
             in_cookie=wants_cookie(call.query, tenant, session.memberships),

@@ -58,7 +58,7 @@ _LIST_USER_MEMBERSHIPS: Final = Statement(
     "WHERE m.user_id = $1 AND t.disabled_at IS NULL ORDER BY m.created_at, t.id"
 )
 _LIST_SESSIONS: Final = Statement(
-    "SELECT id, address, user_agent, created_at, refreshed_at, current_expires_at FROM sessions "
+    "SELECT id, address, user_agent, created_at, refreshed_at, current_expires_at, expires_at FROM sessions "
     "WHERE user_id = $1 AND ended_at IS NULL AND current_expires_at > $2 AND id < $3 ORDER BY id DESC LIMIT $4"
 )
 _FIND_SESSION: Final = Statement("SELECT id FROM sessions WHERE user_id = $1 AND id = $2 AND ended_at IS NULL")
@@ -190,6 +190,7 @@ async def list_sessions(reader: Reader, user_id: str, *, after: str, limit: int,
             created_at_ms=row[3],
             refreshed_at_ms=row[4],
             expires_at_ms=row[5],
+            ends_at_ms=row[6],
         )
         for row in rows
     ]

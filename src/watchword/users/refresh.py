@@ -34,7 +34,7 @@ class Refresh:
 def _response(call: Call, issued: IssuedToken, session: SessionProof, *, in_cookie: bool) -> Response:
     tenant_id = "" if call.caller is None else call.caller.tenant_id
     answer = RefreshAnswer(
-        message="Token refresh successful",
+        message="Token refresh successful.",
         token=UNSET if in_cookie else issued.token,
         refreshed_token=UNSET if in_cookie else issued.token,
         refreshed_at=iso_timestamp(call.now_ms),

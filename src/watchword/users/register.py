@@ -60,10 +60,10 @@ class Register:
     async def register(self, call: Call) -> Response:
         """Make an account in the tenant that the request names, and mail its owner."""
         tenant = await self._require_open_tenant(call)
-        user = await self._read_user(call)
+        user = await self._read_user(call, tenant)
         welcome = await self._store(user, tenant, call.now_ms)
         self._tell(call, user, tenant, welcome)
-        return json_response(201, Done("Registration received; a letter is on its way to the email address"))
+        return json_response(201, Done("Registration received; a letter is on its way to the email address."))
 
     async def _require_open_tenant(self, call: Call) -> Tenant:
         tenant = await find_named_tenant(self._database, call)
@@ -71,10 +71,10 @@ class Register:
             raise RegistrationClosedError
         return tenant
 
-    async def _read_user(self, call: Call) -> User:
+    async def _read_user(self, call: Call, tenant: Tenant) -> User:
         body: RegisterBody = call.body
         email = require_email(body.email)
-        require_acceptable_password(body.password, email=email)
+        require_acceptable_password(body.password, email=email, context_words=tenant.context_words)
         return User(
             id=make_id("user", call.now_ms),
             email=email,

@@ -55,7 +55,7 @@ class Sessions:
         )
         is_own = session_id == call.known.credential_id
         lines = cleared_session_cookie_line() if is_own else b""
-        return json_response(200, SessionEnded("Session ended", session_id), lines=lines)
+        return json_response(200, SessionEnded("Session ended.", session_id), lines=lines)
 
     async def _end(self, user_id: str, session_id: str, now_ms: int) -> None:
         async def work(transaction: Transaction) -> None:
@@ -75,4 +75,5 @@ def _answer(session: StoredSession, current_id: str) -> SessionAnswer:
         created_at=iso_timestamp(session.created_at_ms),
         refreshed_at=iso_timestamp(session.refreshed_at_ms),
         expires_at=iso_timestamp(session.expires_at_ms),
+        ends_at=iso_timestamp(session.ends_at_ms),
     )

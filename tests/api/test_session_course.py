@@ -58,7 +58,7 @@ async def test_a_login_answers_both_kinds_of_client(api: Api) -> None:
     answer = (await log_in(api)).json()
     user = {"id": api.world.users["admin_a"], "email": ANN, "name": "admin_a", "role": "tenant-admin"}
     assert answer == {
-        "message": "Login successful",
+        "message": "Login successful.",
         "token": answer["token"],
         "user": {**user, "tenants": [api.world.tenants["a"]], "collection": "users"},
         "exp": START_S + TTL_S,
@@ -204,7 +204,7 @@ async def test_a_logout_ends_one_session_and_all_sessions_all(api: Api) -> None:
     statuses = [(await api.call("GET", ME, headers=bearer(token))).status_code for token in tokens]
     assert statuses == [401, 200, 200]
     everywhere = await api.call("POST", "/api/users/logout?allSessions=true", headers=bearer(tokens[1]))
-    assert everywhere.json() == {"message": "Logout successful"}
+    assert everywhere.json() == {"message": "Logout successful."}
     for token in (*tokens, api.world.tokens["admin_a"]):
         assert (await api.call("GET", ME, headers=bearer(token))).status_code == 401
     assert (await api.call("GET", ME, who="viewer_a")).status_code == 200
@@ -216,7 +216,16 @@ async def test_sessions_are_listed_and_ended_one_by_one(api: Api, clock: SetCloc
     token = (await log_in(api)).json()["token"]
     page = (await api.call("GET", "/api/users/sessions", headers=bearer(token))).json()
     assert [doc["current"] for doc in page["docs"]] == [True, False]
-    assert set(page["docs"][0]) == {"id", "current", "address", "userAgent", "createdAt", "refreshedAt", "expiresAt"}
+    assert set(page["docs"][0]) == {
+        "id",
+        "current",
+        "address",
+        "userAgent",
+        "createdAt",
+        "refreshedAt",
+        "expiresAt",
+        "endsAt",
+    }
     other = page["docs"][1]["id"]
     assert other == api.world.sessions["admin_a"]
     assert (await api.call("DELETE", f"/api/users/sessions/{other}", headers=bearer(token))).status_code == 200
