@@ -70,7 +70,7 @@ KEPT = [
 
 SHAPE = [
     Scenario(name="a path that is none", path="/nothing", status=404, wanted='"code":"NOT_FOUND"'),
-    Scenario(name="the root", path="/", status=404),
+    Scenario(name="the root", path="/", status=200, wanted='"name":"Watchword"'),
     Scenario(name="a path with a NUL", path="/api/products/%00", status=400, wanted="NUL"),
     Scenario(name="a path that is no text", path="/api/products/%ff", status=400, wanted="UTF-8"),
     Scenario(name="dots", path="/api/products/%2e%2e/users/me", status=404),
