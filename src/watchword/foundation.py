@@ -36,6 +36,11 @@ _PROOFS_MAX: Final = 50_000
 """Remembered proofs of a process: some 30 MiB when all of them are in use."""
 
 
+_FORGOTTEN_AFTER_SECONDS: Final = 60.0
+"""Withdrawals are announced at once. A process killed between its commit and the announcement has acknowledged nothing,
+but what it committed must not stay unseen: so nothing is remembered for longer than this."""
+
+
 class Stores(msgspec.Struct, frozen=True):
     """Where everything is kept; ``bookkeeping`` holds what must not wait in front of a revocation."""
 
@@ -87,6 +92,8 @@ async def lay_foundation(
     outbound = Outbound(sender, log=_line_of(log, clock, "mail"))
     opened.push_async_callback(outbound.close)
     proofs = VerifiedCache(stores.generations, entries_max=_PROOFS_MAX)
+    forgetting = asyncio.get_running_loop().create_task(_forget_now_and_then(proofs))
+    opened.push_async_callback(_end, forgetting)
     return Foundation(
         stores=stores,
         log=log,
@@ -142,6 +149,17 @@ async def _open_stores(settings: Settings, opened: contextlib.AsyncExitStack) ->
     await migrate(database, "main")
     await migrate(bookkeeping, "bookkeeping")
     return Stores(database, bookkeeping, generations)
+
+
+async def _forget_now_and_then(proofs: VerifiedCache) -> None:
+    while True:
+        await asyncio.sleep(_FORGOTTEN_AFTER_SECONDS)
+        proofs.forget()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait((task,))
 
 
 def _make_limiter(settings: Settings, stores: Stores) -> Limiter:

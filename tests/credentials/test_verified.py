@@ -132,3 +132,13 @@ def test_a_look_in_the_middle_of_a_withdrawal_leaves_nothing(
         generations.bump(("session:1",))
     assert seen[1] == "proof"
     assert cache.find(DIGEST, str) is None
+
+
+def test_everything_can_be_forgotten(generations: Generations) -> None:
+    """After forgetting, no proof is found and new ones are remembered again."""
+    cache = VerifiedCache(generations, entries_max=10)
+    _remember(cache, generations, DIGEST, "key:1")
+    cache.forget()
+    assert cache.find(DIGEST, str) is None
+    _remember(cache, generations, DIGEST, "key:1")
+    assert cache.find(DIGEST, str) == "proof"

@@ -81,3 +81,7 @@ class VerifiedCache:
         if len(self._entries) >= self._entries_max:
             self._entries.popitem(last=False)
         self._entries[digest] = _Entry(proof, stamps, mark)
+
+    def forget(self) -> None:
+        """Forget every proof: each credential is proved anew once."""
+        self._entries.clear()
