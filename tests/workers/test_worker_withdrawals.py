@@ -49,6 +49,7 @@ class Withdrawal(NamedTuple):
     before: int
     after: int
     sent: object = None
+    undo: object = None
 
 
 ME = "GET /api/users/me"
@@ -56,7 +57,7 @@ PRODUCTS = "GET /api/products"
 MAKE = "POST /api/products"
 TEA = {"name": "Tea", "price": 1}
 
-# In this order: the last ones close what the first ones use.
+# In any order: each ends something of its own, and what others use too is given back.
 WITHDRAWALS = (
     Withdrawal("logout", "viewer_a", "POST /api/users/logout", None, "viewer_a", ME, 200, 401),
     Withdrawal("session ended", "outsider", "DELETE /api/users/sessions/{session_outsider}", None, "outsider", ME, 200, 401),
@@ -67,8 +68,8 @@ WITHDRAWALS = (
     Withdrawal("own key revoked", "sk_live_b", "POST /api/keys/self-revoke", None, "sk_live_b", PRODUCTS, 200, 401),
     Withdrawal("role lowered", "admin_a", "PATCH /api/tenants/{tenant_a}/members/{user_editor_a}", {"role": "tenant-viewer"}, "editor_a", MAKE, 201, 403, TEA),
     Withdrawal("member removed", "admin_b", "DELETE /api/tenants/{tenant_b}/members/{user_viewer_b}", None, "viewer_b", PRODUCTS, 200, 403),
-    Withdrawal("tenant disabled, its key", "super", "PATCH /api/tenants/{tenant_b}", {"disabled": True}, "pk_live_b", PRODUCTS, 200, 401),
-    Withdrawal("tenant disabled, its member", "super", "PATCH /api/tenants/{tenant_a}", {"disabled": True}, "admin_a", PRODUCTS, 200, 403),
+    Withdrawal("tenant disabled, its key", "super", "PATCH /api/tenants/{tenant_b}", {"disabled": True}, "pk_live_b", PRODUCTS, 200, 401, None, {"disabled": False}),
+    Withdrawal("tenant disabled, its member", "super", "PATCH /api/tenants/{tenant_a}", {"disabled": True}, "admin_a", PRODUCTS, 200, 403, None, {"disabled": False}),
 )  # fmt: skip
 
 
@@ -89,6 +90,9 @@ def test_withdrawn_by_the_other_worker(row: Withdrawal, shop: Shop) -> None:
     for connection in fresh:
         connection.close()
     assert {answer.status for answer in answers} == {row.after}
+    if row.undo is not None:
+        assert call_as(world, one, row.who, row.request, row.undo).status == 200
+        assert call_as(world, other, row.ended, row.then, row.sent).status == row.before
 
 
 def test_withdrawn_by_a_third_process(shop: Shop) -> None:
