@@ -43,6 +43,7 @@ from watchword.users.routes import make_routes as make_user_routes
 from watchword.users.sessions import Sessions
 from watchword.wire.asgi import Message, Receive, Send, make_body_reader, send_response, target_of
 from watchword.wire.client_address import ClientAddresses
+from watchword.wire.fast_lane import DefaultLines
 from watchword.wire.request import BodyReader, Request
 from watchword.wire.response import Response
 from watchword.wire.routes import Route, RouteTable
@@ -102,6 +103,7 @@ class Application:
         self.body_seconds = float(settings.body_timeout_seconds)
         self.connections_per_address = settings.connections_per_address
         self.connections: Counter[str] = Counter()
+        self.default_lines = DefaultLines()
 
     @classmethod
     async def open(cls, settings: Settings, *, clock: Clock | None = None, log: Log | None = None) -> Application:

@@ -125,9 +125,14 @@ class Pipeline:
             raise InsecureTransportError
         if route.limit is not None:
             await self._limiter.require_attempt(route.limit, bucket, now_ms)
-        identity = progress.identity = await self._identify(request, route, now_ms)
+        identity = self._identifier.recall(request, now_ms)
+        if identity is None:
+            identity = await self._identify(request, route, now_ms)
+        progress.identity = identity
         if identity is not None:
-            await self._count_caller(identity, now_ms, progress)
+            self._audit.note_use(identity.caller.credential_id, now_ms)
+            if self._limiter.is_limited(identity.limited):
+                progress.limit_lines = await self._count_caller(identity, now_ms)
             if identity.caller.from_cookie:
                 require_same_site(request, identity.allowed_origins + self._origins.of_installation)
         _require_caller(route, identity)
@@ -147,11 +152,9 @@ class Pipeline:
                 return None
             raise
 
-    async def _count_caller(self, identity: Identity, now_ms: int, progress: _Progress) -> None:
-        self._audit.note_use(identity.caller.credential_id, now_ms)
+    async def _count_caller(self, identity: Identity, now_ms: int) -> bytes:
         verdict = await self._limiter.require_caller(identity.limited, now_ms)
-        if verdict is not None:
-            progress.limit_lines = verdict_lines(verdict)
+        return b"" if verdict is None else verdict_lines(verdict)
 
     def _preflight(self, request: Request) -> Response:
         origin = request.header(b"origin")

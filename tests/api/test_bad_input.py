@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 
@@ -277,7 +278,7 @@ async def test_a_body_at_the_bound_is_read(shared_wire: Wire) -> None:
 
 
 BROKEN_JSON = {
-    b'{"name": "a",}': (1, 14),
+    b'{"name": "a",}': (1, 13 if sys.version_info >= (3, 13) else 14),  # Python 3.13 points at the comma itself
     b'{"name": "a"\n "price": 1}': (2, 2),
     b"{": (1, 2),
     b"[1, 2": (1, 6),

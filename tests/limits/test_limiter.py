@@ -147,6 +147,21 @@ async def test_a_tenants_own_number_replaces_its_plans() -> None:
     assert await limiter.require_caller(Limited("b", "free", "key_1", None, 7), NOW) == Verdict(7, 6, 60, 60)
 
 
+@pytest.mark.parametrize(
+    ("limited", "is_limited"),
+    [
+        (caller(), False),
+        (caller(per_minute=1), True),
+        (caller(tenant_minute=1), True),
+        (caller(tenant_hour=1), True),
+        (Limited("ten_1", "free", "key_1", None), True),
+    ],
+)
+def test_whoever_has_any_limit_is_counted(limited: Limited, is_limited: bool) -> None:  # noqa: FBT001 - a column
+    """Only a caller without a limit of the key, the tenant and the plan goes uncounted."""
+    assert make_limiter().is_limited(limited) is is_limited
+
+
 def test_plans_are_the_designs() -> None:
     """The plans hold the published numbers."""
     assert [(plan.requests_per_minute, plan.requests_per_hour) for plan in PLANS.values()] == [

@@ -18,7 +18,7 @@ from raw_http import Connection
 from watchword.errors import WatchwordError
 from watchword.wire import fast_lane
 from watchword.wire.asgi import Message, Receive, Send, make_body_reader, send_response, target_of
-from watchword.wire.fast_lane import FastLaneProtocol
+from watchword.wire.fast_lane import DefaultLines, FastLaneProtocol
 from watchword.wire.request import BodyReader, Request
 from watchword.wire.response import Response
 
@@ -47,6 +47,7 @@ class Answers:
         self.header_seconds = self.body_seconds = SHORT
         self.connections_per_address = 4
         self.connections: Counter[str] = Counter()
+        self.default_lines = DefaultLines()
         self.gate = asyncio.Event()
         self.waiting = 0
         self.ended: list[str] = []

@@ -90,30 +90,18 @@ class Identifier:
         self._tenants = tenants
         self._remembered = remembered
 
+    def recall(self, request: Request, now_ms: int) -> Identity | None:
+        """Return whom this request's one deciding header named a moment ago, or None: then ``identify`` has to."""
+        digest = _digest_of_only_header(request)
+        if digest is None:
+            return None
+        remembered = self._remembered.find(digest, _Remembered)
+        if remembered is None or not remembered.from_ms <= now_ms < remembered.until_ms:
+            return None
+        return remembered.identity
+
     async def identify(self, request: Request, now_ms: int) -> Identity | None:
         """Return who is calling, or None when the request carries no credential at all.
-
-        Raises:
-            NotAuthenticatedError, ExpiredSessionTokenError, TwoCredentialsError, ForbiddenError: as ``_prove``.
-        """
-        headers = request.headers
-        deciding = [name for name in headers if name in _DECIDING]
-        if len(deciding) != 1 or deciding[0] not in _ALONE:
-            return await self._prove(request, now_ms) if deciding else None
-        # One header and nothing beside it that could change the outcome: what it gave before, it gives again.
-        name = deciding[0]
-        digest = sha256(b"%b: %b" % (name, headers[name])).digest()
-        remembered = self._remembered.find(digest, _Remembered)
-        if remembered is not None and remembered.from_ms <= now_ms < remembered.until_ms:
-            return remembered.identity
-        mark = self._remembered.mark()
-        identity = await self._prove(request, now_ms)
-        if identity is not None:
-            self._remember(digest, identity, mark)
-        return identity
-
-    async def _prove(self, request: Request, now_ms: int) -> Identity | None:
-        """Tell the credentials apart and prove them.
 
         Raises:
             NotAuthenticatedError: a credential is there and does not prove itself.
@@ -121,6 +109,14 @@ class Identifier:
             TwoCredentialsError: two different proofs, or two different publishable keys.
             ForbiddenError: a living proof that may not be used from here, or for this tenant.
         """
+        digest = _digest_of_only_header(request)
+        mark = self._remembered.mark()
+        identity = await self._prove(request, now_ms)
+        if identity is not None and digest is not None:
+            self._remember(digest, identity, mark)
+        return identity
+
+    async def _prove(self, request: Request, now_ms: int) -> Identity | None:
         presented = read_credentials(request)
         if presented.secret_key is not None:
             return await self._by_secret_key(request, presented, now_ms)
@@ -187,6 +183,18 @@ class Identifier:
         if key.allowed_origins and request.header(b"origin") not in key.allowed_origins:
             raise OriginNotAllowedError
         return key
+
+
+def _digest_of_only_header(request: Request) -> bytes | None:
+    """Return the digest of the one header that decides who is calling; None where there is none, or more than one.
+
+    One header and nothing beside it that could change the outcome: what it gave before, it gives again.
+    """
+    headers = request.headers
+    deciding = [name for name in headers if name in _DECIDING]
+    if len(deciding) != 1 or deciding[0] not in _ALONE:
+        return None
+    return sha256(b"%b: %b" % (deciding[0], headers[deciding[0]])).digest()
 
 
 def read_credentials(request: Request) -> Presented:

@@ -84,6 +84,17 @@ class Limiter:
         if policy.count:
             await self._take(policy, subject, now_ms)
 
+    def is_limited(self, caller: Limited) -> bool:
+        """Say whether anything limits this caller; ``require_caller`` need not be asked for those whom nothing does."""
+        plan = self._plans[caller.plan]
+        return not (
+            plan.requests_per_minute is None
+            and plan.requests_per_hour is None
+            and caller.credential_per_minute is None
+            and caller.per_minute is None
+            and caller.per_hour is None
+        )
+
     async def require_caller(self, caller: Limited, now_ms: int) -> Verdict | None:
         """Count a request of a proved caller: its key's own limit, then the tenant's ceilings.
 

@@ -55,6 +55,7 @@ class Answering(Protocol):
     body_seconds: float
     connections_per_address: int
     connections: Counter[str]
+    default_lines: DefaultLines
 
     def is_trusted_proxy(self, peer: str) -> bool: ...  # noqa: D102 - documented at the application
 
@@ -65,6 +66,23 @@ class Answering(Protocol):
     ) -> Request: ...
 
     def answer(self, request: Request) -> Coroutine[Any, Any, Response]: ...  # noqa: D102 - the same
+
+
+class DefaultLines:
+    """The server's own headers (``Date``) as lines, written once for each list that uvicorn makes of them."""
+
+    __slots__ = ("_lines", "_pairs")
+
+    def __init__(self) -> None:
+        self._pairs: list[tuple[bytes, bytes]] | None = None
+        self._lines = b""
+
+    def of(self, pairs: list[tuple[bytes, bytes]]) -> bytes:
+        """Return the lines of this list; uvicorn replaces the list when a header changes."""
+        if pairs is not self._pairs:
+            self._pairs = pairs
+            self._lines = b"".join(b"%b: %b\r\n" % pair for pair in pairs)
+        return self._lines
 
 
 class FastLaneProtocol(HttpToolsProtocol):
@@ -224,7 +242,7 @@ class FastLaneProtocol(HttpToolsProtocol):
             STATUS_LINES[response.status],
             response.lines,
             b"" if response.status in {204, 304} else b"content-length: %d\r\n" % len(response.body),
-            *[b"%b: %b\r\n" % pair for pair in self.server_state.default_headers],
+            self._application.default_lines.of(self.server_state.default_headers),
             b"\r\n" if keep_alive else b"connection: close\r\n\r\n",
         ]
         if method != "HEAD":
