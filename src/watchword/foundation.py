@@ -91,9 +91,7 @@ async def lay_foundation(
     sender = _make_sender(settings, clock, log)
     outbound = Outbound(sender, log=_line_of(log, clock, "mail"))
     opened.push_async_callback(outbound.close)
-    proofs = VerifiedCache(stores.generations, entries_max=_PROOFS_MAX)
-    forgetting = asyncio.get_running_loop().create_task(_forget_now_and_then(proofs))
-    opened.push_async_callback(_end, forgetting)
+    proofs = _open_proofs(stores, opened)
     return Foundation(
         stores=stores,
         log=log,
@@ -149,6 +147,13 @@ async def _open_stores(settings: Settings, opened: contextlib.AsyncExitStack) ->
     await migrate(database, "main")
     await migrate(bookkeeping, "bookkeeping")
     return Stores(database, bookkeeping, generations)
+
+
+def _open_proofs(stores: Stores, opened: contextlib.AsyncExitStack) -> VerifiedCache:
+    proofs = VerifiedCache(stores.generations, entries_max=_PROOFS_MAX)
+    forgetting = asyncio.get_running_loop().create_task(_forget_now_and_then(proofs))
+    opened.push_async_callback(_end, forgetting)
+    return proofs
 
 
 async def _forget_now_and_then(proofs: VerifiedCache) -> None:
