@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from users_rig import OTHER_PASSWORD, House
 
+from users_rig import OTHER_PASSWORD, House
 from watchword.users.attempts import account_subject, address_subject
 
 pytestmark = pytest.mark.anyio
