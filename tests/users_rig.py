@@ -12,7 +12,9 @@ from watchword.audit.writer import AuditWriter
 from watchword.callers.call import Call
 from watchword.callers.identify import Identifier
 from watchword.callers.tenant import TenantChooser
+from watchword.credentials.access_token import AccessTokens, IssuerNames
 from watchword.credentials.api_key import ApiKeyProver
+from watchword.credentials.issuer_keys import IssuerKeys
 from watchword.credentials.key_ring import KeyRing
 from watchword.credentials.password import Passwords
 from watchword.credentials.session_token import SessionTokens
@@ -97,8 +99,11 @@ class House:
         )
         self.attempts = Attempts(database)
         self.passwords = passwords
+        names = IssuerNames("https://auth.example")
+        keys = IssuerKeys(database, generations, b"m" * 32, longest_life_seconds=86_400)
         self.identifier = Identifier(
             session_tokens=self.tokens,
+            access_tokens=AccessTokens(database, generations, keys, self.cache, names),
             api_keys=ApiKeyProver(database, self.cache, generations),
             tenants=TenantChooser(database),
             remembered=self.cache,

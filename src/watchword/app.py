@@ -19,6 +19,7 @@ from watchword.credentials.expired import prune_codes, prune_sessions
 from watchword.errors import WatchwordError
 from watchword.foundation import Foundation, lay_foundation
 from watchword.limits.shares import prune_windows
+from watchword.oauth_server import OAuthServer
 from watchword.observe import Log
 from watchword.operations.docs import DocsPages
 from watchword.operations.health import Health
@@ -92,6 +93,7 @@ class Application:
             log=self.log,
         )
         self._foundation = foundation
+        self.oauth = OAuthServer(foundation)
         docs = DocsPages(__version__)
         self.routes = self._make_routes(docs)
         docs.describe(self.routes)
@@ -188,6 +190,7 @@ class Application:
             routes=RouteTable(self.routes),
             identifier=Identifier(
                 session_tokens=foundation.session_tokens,
+                access_tokens=foundation.access_tokens,
                 api_keys=foundation.api_key_prover,
                 tenants=TenantChooser(self.database),
                 remembered=foundation.proofs,
@@ -215,6 +218,7 @@ class Application:
             *make_tenant_routes(self.tenants, self.members, self.invitations),
             *make_api_key_routes(self.api_keys, self.key_verifier),
             *make_record_routes(self.database),
+            *self.oauth.routes,
             *make_operations_routes(Health(self.database), docs),
         )
 

@@ -61,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     behind_proxy: tuple[Network, ...]
     public_url: str | None
     pages_url: str | None
+    default_tenant: str | None
     issuer: str | None
     database_url: Secret | None
     database_connections: int

@@ -41,8 +41,12 @@ _HEAD: Final = (
 
 _FIND_CLIENT: Final = Statement("SELECT id FROM oauth_clients WHERE id = $1")
 _INSERT_CLIENT: Final = Statement(
-    "INSERT INTO oauth_clients (id, tenant_id, mode, name, grants, scopes, secret_hash, created_at, updated_at)"
-    " VALUES ($1, $2, 'live', 'Demo', '[\"client_credentials\"]', NULL, $3, $4, $4)"
+    "INSERT INTO oauth_clients (id, tenant_id, mode, name, grants, scopes, created_at, updated_at)"
+    " VALUES ($1, $2, 'live', 'Demo', '[\"client_credentials\"]', NULL, $3, $3)"
+)
+_INSERT_SECRET: Final = Statement(
+    "INSERT INTO oauth_client_secrets (id, client_id, secret_hash, last_characters, created_at)"
+    " VALUES ($1, $2, $3, $4, $5)"
 )
 _FIND_PRODUCT: Final = Statement(
     "SELECT id FROM documents WHERE tenant_id = $1 AND mode = $2 AND collection = 'products' LIMIT 1"
@@ -174,11 +178,15 @@ async def _ensure_oauth_client(application: Application, tenant: Tenant, env: De
         WATCHWORD_OAUTH_CLIENT_SECRET=env.values.get("WATCHWORD_OAUTH_CLIENT_SECRET") or make_client_secret(),
     )
     client_id = env.values["WATCHWORD_OAUTH_CLIENT_ID"]
-    secret_hash = hash_client_secret(env.values["WATCHWORD_OAUTH_CLIENT_SECRET"])
+    secret = env.values["WATCHWORD_OAUTH_CLIENT_SECRET"]
 
     async def store(transaction: Transaction) -> None:
         if await transaction.fetch_row(_FIND_CLIENT, client_id) is None:
-            await transaction.execute(_INSERT_CLIENT, client_id, tenant.id, secret_hash, now_ms)
+            await transaction.execute(_INSERT_CLIENT, client_id, tenant.id, now_ms)
+            secret_id = make_id("client_secret", now_ms)
+            await transaction.execute(
+                _INSERT_SECRET, secret_id, client_id, hash_client_secret(secret), secret[-4:], now_ms
+            )
 
     await application.database.transaction(store)
 

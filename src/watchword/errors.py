@@ -12,13 +12,14 @@ from typing import ClassVar
 class WatchwordError(Exception):
     """The root of all errors raised on purpose.
 
-    Shapes: ``status`` is the HTTP status, ``name`` and ``code`` stand in the answer, ``message`` is the public
-    sentence, ``extensions`` are further public fields, ``headers`` further response headers, ``cause`` is private.
+    Shapes: ``status`` is the HTTP status, ``name`` and ``code`` stand in the answer, ``oauth_code`` in their place under
+    ``/oauth`` (RFC 6749 §5.2); ``message`` is the public sentence, ``extensions`` are further public fields, ``headers`` further response headers, ``cause`` is private.
     """
 
     status: ClassVar[int] = 500
     name: ClassVar[str] = "InternalServerError"
     code: ClassVar[str] = "INTERNAL_SERVER_ERROR"
+    oauth_code: ClassVar[str] = "server_error"
     sentence: ClassVar[str] = "Something went wrong."
 
     def __init__(
@@ -55,6 +56,7 @@ class MalformedRequestError(WatchwordError):
     status = 400
     name = "BadRequest"
     code = "BAD_REQUEST"
+    oauth_code = "invalid_request"
     sentence = "The request could not be understood"
 
 
@@ -71,6 +73,7 @@ class InvalidFieldsError(WatchwordError):
     status = 400
     name = "ValidationError"
     code = "VALIDATION_ERROR"
+    oauth_code = "invalid_request"
     sentence = "The following fields are invalid"
 
     def __init__(self, fields: dict[str, str], *, cause: str = "") -> None:
@@ -98,6 +101,7 @@ class NotAuthenticatedError(WatchwordError):
     status = 401
     name = "Unauthorized"
     code = "UNAUTHORIZED"
+    oauth_code = "invalid_token"
     sentence = "You are not authenticated; log in or send a valid key"
 
     def __init__(self, message: str | None = None, *, cause: str = "", reason: str = "") -> None:
@@ -116,6 +120,7 @@ class ExpiredSessionTokenError(WatchwordError):
     status = 419
     name = "TokenExpired"
     code = "TOKEN_EXPIRED"
+    oauth_code = "invalid_token"
     sentence = "The token has expired; refresh it or log in again"
 
 
@@ -128,6 +133,7 @@ class ForbiddenError(WatchwordError):
     status = 403
     name = "Forbidden"
     code = "FORBIDDEN"
+    oauth_code = "access_denied"
     sentence = "You are not authorized to perform this action"
 
 
@@ -135,6 +141,7 @@ class InsufficientScopeError(ForbiddenError):
     """The caller's role would allow it, the scopes of its key do not."""
 
     code = "INSUFFICIENT_SCOPE"
+    oauth_code = "insufficient_scope"
 
     def __init__(self, scope: str) -> None:
         super().__init__(extensions={"requiredScope": scope}, cause=f"scope {scope} is missing")
@@ -217,6 +224,7 @@ class NotFoundError(WatchwordError):
     status = 404
     name = "NotFound"
     code = "NOT_FOUND"
+    oauth_code = "invalid_request"
     sentence = "The requested resource was not found"
 
 
@@ -226,6 +234,7 @@ class MethodNotAllowedError(WatchwordError):
     status = 405
     name = "MethodNotAllowed"
     code = "METHOD_NOT_ALLOWED"
+    oauth_code = "invalid_request"
     sentence = "This method is not allowed here"
 
     def __init__(self, allowed: tuple[str, ...]) -> None:
@@ -238,6 +247,7 @@ class ConflictError(WatchwordError):
     status = 409
     name = "Conflict"
     code = "CONFLICT"
+    oauth_code = "invalid_request"
     sentence = "This conflicts with what is stored"
 
 
@@ -256,6 +266,7 @@ class BodyTooLargeError(WatchwordError):
     status = 413
     name = "ContentTooLarge"
     code = "CONTENT_TOO_LARGE"
+    oauth_code = "invalid_request"
     sentence = "The request body is too large"
 
 
@@ -265,6 +276,7 @@ class TargetTooLongError(WatchwordError):
     status = 414
     name = "UriTooLong"
     code = "URI_TOO_LONG"
+    oauth_code = "invalid_request"
     sentence = "The request target is too long"
 
 
@@ -274,7 +286,79 @@ class UnsupportedMediaTypeError(WatchwordError):
     status = 415
     name = "UnsupportedMediaType"
     code = "UNSUPPORTED_MEDIA_TYPE"
+    oauth_code = "invalid_request"
     sentence = "Send the body as application/json"
+
+
+# Under /oauth: RFC 6749 §5.2, RFC 8707 §2
+
+
+class OAuthError(WatchwordError):
+    """A request to an OAuth endpoint is refused; the root of those that its protocol names."""
+
+    status = 400
+    name = "OAuthError"
+    code = "OAUTH_ERROR"
+
+
+class InvalidOAuthRequestError(OAuthError):
+    """A parameter is missing, repeated, or in a form that the protocol does not know."""
+
+    code = "INVALID_REQUEST"
+    oauth_code = "invalid_request"
+    sentence = "A parameter is missing or malformed"
+
+
+class InvalidClientError(OAuthError):
+    """The client is unknown, disabled, or did not prove itself: one answer for all."""
+
+    status = 401
+    code = "INVALID_CLIENT"
+    oauth_code = "invalid_client"
+    sentence = "Client authentication failed"
+
+    def __init__(self, message: str | None = None, *, cause: str = "") -> None:
+        super().__init__(message, cause=cause, headers=(("www-authenticate", 'Basic realm="watchword"'),))
+
+
+class InvalidGrantError(OAuthError):
+    """The code, refresh token or other grant is unknown, used, expired, or another client's: one answer for all."""
+
+    code = "INVALID_GRANT"
+    oauth_code = "invalid_grant"
+    sentence = "The grant is invalid, expired, revoked, or was given to another client"
+
+
+class UnauthorizedClientError(OAuthError):
+    """The client is proved and may not use this grant."""
+
+    code = "UNAUTHORIZED_CLIENT"
+    oauth_code = "unauthorized_client"
+    sentence = "This client may not use this grant type"
+
+
+class UnsupportedGrantTypeError(OAuthError):
+    """No such grant here."""
+
+    code = "UNSUPPORTED_GRANT_TYPE"
+    oauth_code = "unsupported_grant_type"
+    sentence = "This grant type is not supported"
+
+
+class InvalidScopeError(OAuthError):
+    """A scope is unknown, malformed, or more than the client may have."""
+
+    code = "INVALID_SCOPE"
+    oauth_code = "invalid_scope"
+    sentence = "A requested scope is unknown or more than this client may have"
+
+
+class InvalidTargetError(OAuthError):
+    """The resource or audience is unknown, malformed, or not one of the client's (RFC 8707 §2)."""
+
+    code = "INVALID_TARGET"
+    oauth_code = "invalid_target"
+    sentence = "A requested resource is unknown or not one that this client may use"
 
 
 # 429, 431 and 503
@@ -286,6 +370,7 @@ class RateLimitExceededError(WatchwordError):
     status = 429
     name = "TooManyRequests"
     code = "RATE_LIMIT_EXCEEDED"
+    oauth_code = "temporarily_unavailable"
     sentence = "Rate limit exceeded"
 
     def __init__(self, retry_after_seconds: int, *, headers: tuple[tuple[str, str], ...] = (), cause: str = "") -> None:
@@ -302,6 +387,7 @@ class HeadersTooLargeError(WatchwordError):
     status = 431
     name = "RequestHeaderFieldsTooLarge"
     code = "HEADERS_TOO_LARGE"
+    oauth_code = "invalid_request"
     sentence = "The request headers are too large"
 
 
@@ -311,6 +397,7 @@ class UnavailableError(WatchwordError):
     status = 503
     name = "Unavailable"
     code = "UNAVAILABLE"
+    oauth_code = "temporarily_unavailable"
     sentence = "The service is temporarily unavailable; try again"
 
     def __init__(self, message: str | None = None, *, cause: str = "", retry_after_seconds: int = 1) -> None:

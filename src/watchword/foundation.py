@@ -13,7 +13,9 @@ import msgspec
 from watchword.audit.writer import AuditWriter
 from watchword.clock import Clock
 from watchword.config import Settings, open_master_secret
+from watchword.credentials.access_token import AccessTokens, IssuerNames
 from watchword.credentials.api_key import ApiKeyProver
+from watchword.credentials.issuer_keys import IssuerKeys
 from watchword.credentials.key_ring import KeyRing
 from watchword.credentials.password import Passwords
 from watchword.credentials.session_token import SessionTokens
@@ -35,6 +37,9 @@ from watchword.observe import Log
 _PROOFS_MAX: Final = 50_000
 """Remembered proofs of a process: some 30 MiB when all of them are in use."""
 
+
+_LONGEST_TOKEN_SECONDS: Final = 86_400
+"""The longest that any token signed for others may live: so long a retired key stays published."""
 
 _FORGOTTEN_AFTER_SECONDS: Final = 60.0
 """Withdrawals are announced at once. A process killed between its commit and the announcement has acknowledged nothing,
@@ -59,6 +64,9 @@ class Foundation(msgspec.Struct, frozen=True):
     passwords: Passwords
     session_tokens: SessionTokens
     api_key_prover: ApiKeyProver
+    issuer_names: IssuerNames
+    issuer_keys: IssuerKeys
+    access_tokens: AccessTokens
     proofs: VerifiedCache
     limiter: Limiter
     sender: Sender
@@ -92,6 +100,10 @@ async def lay_foundation(
     outbound = Outbound(sender, log=_line_of(log, clock, "mail"))
     opened.push_async_callback(outbound.close)
     proofs = _open_proofs(stores, opened)
+    names = IssuerNames(settings.url, default_slug=settings.default_tenant)
+    issuer_keys = IssuerKeys(
+        stores.database, stores.generations, master_secret, longest_life_seconds=_LONGEST_TOKEN_SECONDS
+    )
     return Foundation(
         stores=stores,
         log=log,
@@ -109,6 +121,9 @@ async def lay_foundation(
             absolute_ttl_seconds=settings.session_absolute_seconds,
         ),
         api_key_prover=ApiKeyProver(stores.database, proofs, stores.generations),
+        issuer_names=names,
+        issuer_keys=issuer_keys,
+        access_tokens=AccessTokens(stores.database, stores.generations, issuer_keys, proofs, names),
         proofs=proofs,
         limiter=_make_limiter(settings, stores),
         sender=sender,

@@ -15,6 +15,8 @@ PREFIXES: Final = {
     "api_key": "key",
     "invitation": "inv",
     "oauth_client": "cli",
+    "client_secret": "sec",
+    "grant": "grt",
     "signing_key": "sig",
     "document": "doc",
     "product": "prd",

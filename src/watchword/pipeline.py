@@ -34,6 +34,7 @@ from watchword.limits.limiter import Limiter, verdict_lines
 from watchword.observe import Log, RequestLine
 from watchword.wire.client_address import address_bucket
 from watchword.wire.cors import VARY, allowed_lines, preflight_response
+from watchword.wire.form_body import parse_form, require_form_type
 from watchword.wire.json_body import decode_struct, require_json_type
 from watchword.wire.problems import problem_response
 from watchword.wire.query import parse_query
@@ -47,6 +48,9 @@ _SECURITY_LINES: Final = (
 _API_POLICY: Final = b"content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
 _HSTS: Final = b"strict-transport-security: max-age=63072000; includeSubDomains\r\n"
 _UNMATCHED: Final = "(no route)"
+_PROVED_BY_ENDPOINT: Final = frozenset({"client", "page"})
+_OPEN: Final = _PROVED_BY_ENDPOINT | {"anyone"}
+_KEYS: Final = frozenset({CallerKind.SECRET_KEY, CallerKind.PUBLISHABLE_KEY})
 
 
 class _Progress:
@@ -125,7 +129,7 @@ class Pipeline:
             raise InsecureTransportError
         if route.limit is not None:
             await self._limiter.require_attempt(route.limit, bucket, now_ms)
-        identity = self._identifier.recall(request, now_ms)
+        identity = None if route.callers in _PROVED_BY_ENDPOINT else self._identifier.recall(request, now_ms)
         if identity is None:
             identity = await self._identify(request, route, now_ms)
         progress.identity = identity
@@ -139,11 +143,13 @@ class Pipeline:
         call = _make_call(request, match, identity, now_ms)
         if route.query is not None:
             call.query = parse_query(request.query, route.query)
-        if route.body is not None:
+        if route.body is not None or route.form is not None:
             call.body = await _read_body(request, route)
         return await route.handler(call)
 
     async def _identify(self, request: Request, route: Route, now_ms: int) -> Identity | None:
+        if route.callers in _PROVED_BY_ENDPOINT:
+            return None
         try:
             return await self._identifier.identify(request, now_ms)
         except (NotAuthenticatedError, ExpiredSessionTokenError):
@@ -240,12 +246,17 @@ def _make_call(request: Request, match: Match, identity: Identity | None, now_ms
         caller=identity.caller,
         session=identity.session,
         token=identity.token,
+        access=identity.access,
         now_ms=now_ms,
         parameters=match.parameters,
     )
 
 
 async def _read_body(request: Request, route: Route) -> object:
+    if route.form is not None:
+        require_form_type(request.header(b"content-type"))
+        form: object = parse_form(await request.body(), route.form)
+        return form
     body = await request.body()
     if not body and route.body_is_optional:
         return None
@@ -260,9 +271,9 @@ def _require_caller(route: Route, identity: Identity | None) -> None:
             raise NotAuthenticatedError
         return
     kind = identity.caller.kind
-    if route.callers == "user" and kind is not CallerKind.USER:
+    if route.callers == "user" and identity.session is None:
         raise ForbiddenError(cause="only a signed-in user may call this")
-    if route.callers == "key" and kind is CallerKind.USER:
+    if route.callers == "key" and kind not in _KEYS:
         raise ForbiddenError(cause="only a key may call this")
     if route.permission is not None:
         require_permission(identity.caller, route.permission, public=route.publishable)
@@ -270,4 +281,4 @@ def _require_caller(route: Route, identity: Identity | None) -> None:
 
 
 def _is_open(route: Route) -> bool:
-    return route.callers == "anyone" and route.permission is None
+    return route.callers in _OPEN and route.permission is None

@@ -128,6 +128,12 @@ SETTINGS: Final = (
         sentence="The `iss` of session tokens; the public URL when unset. A change ends every session.",
     ),
     Setting(
+        field="default_tenant",
+        variable="WATCHWORD_DEFAULT_TENANT",
+        kind=a_text(2, 63),
+        sentence="Slug of the tenant whose OAuth issuer is the bare URL; every other one's is `/t/{slug}`. A change ends that tenant's access tokens.",
+    ),
+    Setting(
         field="database_url",
         variable="WATCHWORD_DATABASE_URL",
         other="DATABASE_URL",

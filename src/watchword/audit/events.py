@@ -24,6 +24,7 @@ class Event(StrEnum):
     KEY_CHANGED = "key.changed"
     KEY_ROTATED = "key.rotated"
     KEY_REVOKED = "key.revoked"
+    TOKEN_REFUSED = "oauth.token_refused"  # noqa: S105 - the name of an event
     SECRET_KEY_IN_BROWSER = "secret_key.in_browser"  # noqa: S105 - the name of an event
     TENANT_CREATED = "tenant.created"
     TENANT_CHANGED = "tenant.changed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from watchword.callers.caller import Caller, Mode
+from watchword.credentials.access_token import AccessProof
 from watchword.credentials.session_token import SessionProof
 from watchword.errors import NotAuthenticatedError
 from watchword.wire.request import Request
@@ -14,11 +15,11 @@ class Call:
     """One request on its way to a handler.
 
     Shapes: ``caller`` is None where the route lets anyone in and no proof came; ``session`` is what a user's
-    session token proved and ``token`` the token itself; ``now_ms`` is the one time of this
+    session token proved and ``token`` the token itself; ``access`` is what an OAuth access token proved; ``now_ms`` is the one time of this
     request; ``parameters`` are the path's; ``body`` and ``query`` are the route's structs, decoded and checked.
     """
 
-    __slots__ = ("body", "caller", "now_ms", "parameters", "query", "request", "session", "token")
+    __slots__ = ("access", "body", "caller", "now_ms", "parameters", "query", "request", "session", "token")
 
     def __init__(
         self,
@@ -27,6 +28,7 @@ class Call:
         caller: Caller | None,
         session: SessionProof | None = None,
         token: str | None = None,
+        access: AccessProof | None = None,
         now_ms: int,
         parameters: dict[str, str],
         body: Any = None,  # noqa: ANN401 - only the route knows its own struct
@@ -36,6 +38,7 @@ class Call:
         self.caller = caller
         self.session = session
         self.token = token
+        self.access = access
         self.now_ms = now_ms
         self.parameters = parameters
         self.body = body

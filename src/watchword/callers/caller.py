@@ -16,6 +16,7 @@ class CallerKind(StrEnum):
     USER = "user"
     SECRET_KEY = "secret_key"  # noqa: S105 - the name of a kind, not a secret
     PUBLISHABLE_KEY = "publishable_key"
+    CLIENT = "client"
 
 
 class Role(StrEnum):
@@ -30,9 +31,10 @@ class Role(StrEnum):
 class Caller(msgspec.Struct, frozen=True):
     """The caller of one request.
 
-    Shapes: ``tenant_id`` is empty for a user who belongs to no tenant; ``subject`` is the user's or the key's id;
-    ``role`` is None for keys; ``scopes`` is None when nothing narrows the caller; ``credential_id`` is the session's
-    or the key's id; ``from_cookie`` says that a browser may have sent the credential unasked.
+    Shapes: ``tenant_id`` is empty for a user who belongs to no tenant; ``subject`` is the user's, the key's or the OAuth
+    client's id; ``role`` is None for keys and clients; ``scopes`` is None when nothing narrows the caller;
+    ``credential_id`` is the session's, the key's or the client's id; ``from_cookie`` says that a browser may have sent
+    the credential unasked; ``client_id`` is the OAuth client through which a user, or the client itself, calls.
     """
 
     kind: CallerKind
@@ -43,3 +45,4 @@ class Caller(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...] | None
     credential_id: str
     from_cookie: bool = False
+    client_id: str | None = None

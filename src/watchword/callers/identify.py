@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from hashlib import sha256
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
-from watchword.callers.caller import Caller, CallerKind
+from watchword.callers.caller import Caller, CallerKind, Mode, Role
 from watchword.callers.tenant import TenantChooser
+from watchword.credentials.access_token import (
+    AccessProof,
+    AccessTokens,
+    has_access_token_shape,
+)
 from watchword.credentials.api_key import ApiKeyProver, KeyProof, has_key_shape
 from watchword.credentials.session_token import SessionProof, SessionTokens, has_session_token_shape
 from watchword.credentials.verified import VerifiedCache
@@ -22,6 +27,7 @@ from watchword.errors import (
     NotAuthenticatedError,
     OriginNotAllowedError,
     SecretKeyInBrowserError,
+    TenantMismatchError,
     TwoCredentialsError,
 )
 from watchword.limits.limiter import Limited
@@ -43,6 +49,7 @@ class Presented(msgspec.Struct):
     """The credentials that a request carries, told apart by shape and not yet proved."""
 
     session_token: str | None = None
+    access_token: str | None = None
     secret_key: str | None = None
     publishable_key: str | None = None
     from_cookie: bool = False
@@ -54,8 +61,8 @@ class Presented(msgspec.Struct):
 class Identity(msgspec.Struct, frozen=True):
     """A proved caller and the web origins that may read its answers.
 
-    Shapes: ``limited`` is what limits count the caller by; ``session`` and ``token`` stand for users only, ``key`` for
-    keys only.
+    Shapes: ``limited`` is what limits count the caller by; ``session`` and ``token`` stand for users who signed in,
+    ``key`` for keys, ``access`` for OAuth clients and for users through one.
     """
 
     caller: Caller
@@ -64,6 +71,7 @@ class Identity(msgspec.Struct, frozen=True):
     session: SessionProof | None = None
     token: str | None = None
     key: KeyProof | None = None
+    access: AccessProof | None = None
 
 
 class _Remembered(msgspec.Struct, frozen=True):
@@ -81,11 +89,13 @@ class Identifier:
         self,
         *,
         session_tokens: SessionTokens,
+        access_tokens: AccessTokens,
         api_keys: ApiKeyProver,
         tenants: TenantChooser,
         remembered: VerifiedCache,
     ) -> None:
         self._session_tokens = session_tokens
+        self._access_tokens = access_tokens
         self._api_keys = api_keys
         self._tenants = tenants
         self._remembered = remembered
@@ -122,6 +132,8 @@ class Identifier:
             return await self._by_secret_key(request, presented, now_ms)
         if presented.session_token is not None:
             return await self._by_session(request, presented, now_ms)
+        if presented.access_token is not None:
+            return await self._by_access_token(request, presented, now_ms)
         if presented.publishable_key is not None:
             key = await self._prove_publishable(request, presented.publishable_key, now_ms)
             self._tenants.require_same_tenant(request, key)
@@ -134,6 +146,9 @@ class Identifier:
         if session is not None:
             subjects = session.subjects
             kept = _Remembered(identity, session.good_from_ms, session.good_until_ms)
+        elif identity.access is not None:
+            subjects = identity.access.subjects
+            kept = _Remembered(identity, identity.access.good_from_ms, identity.access.good_until_ms)
         elif identity.key is not None and not identity.key.allowed_networks and not identity.key.allowed_origins:
             subjects = (f"key:{caller.credential_id}", f"tenant:{caller.tenant_id}")
             kept = _Remembered(identity, 0, identity.key.expires_at_ms or _NEVER_MS)
@@ -178,6 +193,19 @@ class Identifier:
         )
         return Identity(caller, chosen.allowed_origins, limited, session, presented.session_token)
 
+    async def _by_access_token(self, request: Request, presented: Presented, now_ms: int) -> Identity:
+        proof = await self._access_tokens.prove_for_api(presented.access_token or "", now_ms)
+        if proof.jkt is not None:
+            raise NotAuthenticatedError(reason="the access token needs a proof of its key")
+        named = request.header(b"x-tenant-id")
+        if named is not None and named not in {proof.tenant_id, proof.tenant_slug}:
+            raise TenantMismatchError
+        if presented.publishable_key is not None:
+            beside = await self._prove_publishable(request, presented.publishable_key, now_ms)
+            if (beside.tenant_id, beside.mode) != (proof.tenant_id, proof.mode):
+                raise TenantMismatchError
+        return _access_identity(proof)
+
     async def _prove_publishable(self, request: Request, text: str, now_ms: int) -> KeyProof:
         key = await self._api_keys.prove(text, now_ms)
         if key.allowed_origins and request.header(b"origin") not in key.allowed_origins:
@@ -217,10 +245,11 @@ def read_credentials(request: Request) -> Presented:
         value = headers.get(name)
         if value is not None:
             _take_publishable(presented, value.decode("latin-1"))
-    if presented.session_token is not None and presented.secret_key is not None:
+    by_authorization = presented.session_token or presented.access_token
+    if by_authorization is not None and presented.secret_key is not None:
         raise TwoCredentialsError
     cookie = headers.get(b"cookie")
-    if cookie is not None and presented.session_token is None and presented.secret_key is None:
+    if cookie is not None and by_authorization is None and presented.secret_key is None:
         presented.session_token = read_session_cookie(cookie.decode("latin-1"))
         presented.from_cookie = presented.session_token is not None
     return presented
@@ -236,7 +265,9 @@ def _take_authorization(presented: Presented, value: str) -> None:
     credential = credential.strip(" ")
     if scheme.lower() not in _SCHEMES:
         raise NotAuthenticatedError(reason="authorization scheme")
-    if has_session_token_shape(credential):
+    if has_access_token_shape(credential):
+        presented.access_token = credential
+    elif has_session_token_shape(credential):
         presented.session_token = credential
     elif credential.startswith("sk_") and has_key_shape(credential):
         presented.secret_key = credential
@@ -277,6 +308,24 @@ def _require_network(request: Request, key: KeyProof) -> None:
         raise NetworkNotAllowedError(cause="the client has no address") from None
     if not any(address.version == network.version and address in network for network in key.allowed_networks):
         raise NetworkNotAllowedError
+
+
+def _access_identity(proof: AccessProof) -> Identity:
+    is_user = proof.user_id is not None
+    caller = Caller(
+        CallerKind.USER if is_user else CallerKind.CLIENT,
+        proof.tenant_id,
+        cast("Mode", proof.mode),
+        proof.user_id or proof.client_id,
+        Role(proof.role) if proof.role is not None else None,
+        proof.scopes,
+        proof.client_id,
+        client_id=proof.client_id,
+    )
+    limited = Limited(
+        proof.tenant_id, proof.plan, proof.client_id, None, proof.requests_per_minute, proof.requests_per_hour
+    )
+    return Identity(caller, proof.allowed_origins, limited, access=proof)
 
 
 def _key_identity(key: KeyProof, allowed_origins: tuple[str, ...]) -> Identity:

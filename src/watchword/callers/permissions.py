@@ -28,6 +28,7 @@ _NOTHING: Final[frozenset[str]] = frozenset()
 COLLECTION_ACTIONS: Final[dict[CallerKind | Role, frozenset[str]]] = {
     CallerKind.PUBLISHABLE_KEY: _READ,
     CallerKind.SECRET_KEY: _READ_AND_WRITE,
+    CallerKind.CLIENT: _READ_AND_WRITE,
     Role.TENANT_VIEWER: _READ,
     Role.TENANT_EDITOR: _READ_AND_WRITE,
     Role.TENANT_ADMIN: _READ_AND_WRITE,

@@ -18,7 +18,7 @@ from watchword.commands.banner import Banner, show_banner
 from watchword.config import Settings, gather_texts, settings_from_texts
 from watchword.data_directory import GENERATIONS_NAME, make_private_directory
 from watchword.db.generations import Generations
-from watchword.demo import DEMO_ENV_NAME, Where, ensure_demo
+from watchword.demo import DEMO_ENV_NAME, DEMO_SLUG, Where, ensure_demo
 from watchword.observe import Log
 from watchword.supervisor import Supervisor
 from watchword.wire.certificate import AUTHORITY_NAME, CertificateFiles, prepare_certificate
@@ -87,6 +87,8 @@ def serve(  # noqa: PLR0913 - each is an option
 def prepare_start(options: dict[str, str], *, with_demo: bool) -> Start:
     """Read the settings, bind the sockets and see to the certificate; ports that were to be free are known then."""
     texts = gather_texts(os.environ, Path.cwd(), options)
+    if with_demo:
+        texts.setdefault("WATCHWORD_DEFAULT_TENANT", DEMO_SLUG)
     settings = settings_from_texts(texts)
     make_private_directory(settings.data_directory)
     certificate = prepare_certificate(settings, SystemClock().now_ms())

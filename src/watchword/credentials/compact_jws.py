@@ -33,7 +33,7 @@ def open_compact(token: bytes, *, header: bytes, secret: bytes) -> bytes:
     prefix = header + b"."
     if not signing_input.startswith(prefix):
         raise NotAuthenticatedError(reason="the token's header is not the one expected")
-    return _decode_segment(signing_input[len(prefix) :])
+    return decode_segment(signing_input[len(prefix) :])
 
 
 def mac(message: bytes, secret: bytes) -> bytes:
@@ -46,7 +46,12 @@ def encode_segment(data: bytes) -> bytes:
     return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
-def _decode_segment(segment: bytes) -> bytes:
+def decode_segment(segment: bytes) -> bytes:
+    """Read canonical base64url without padding.
+
+    Raises:
+        NotAuthenticatedError: it is spelt in any other way.
+    """
     try:
         data = base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
     except binascii.Error:

@@ -1,7 +1,6 @@
 """The signing keys: made on first use, kept sealed, opened once at start.
 
-A key is sealed with AES-256-GCM under a key derived from the installation's master secret, so that a copy of the
-database alone signs nothing.
+A key is sealed (``sealing.py``), so that a copy of the database alone signs nothing.
 """
 
 from __future__ import annotations
@@ -12,26 +11,15 @@ import secrets
 from collections.abc import Sequence
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from watchword.credentials.queries import StoredSigningKey, insert_signing_key, list_signing_keys
+from watchword.credentials.sealing import Sealing, derive
 from watchword.db.database import Database, Transaction
 from watchword.errors import WrongMasterSecretError
 from watchword.ids import PREFIXES
 
-MASTER_SECRET_BYTES_MIN: Final = 32
-"""A master secret is spread by HKDF, which adds no strength of its own: 256 bits in, 256 bits out."""
-
 _SECRET_BYTES: Final = 32
 """An HS256 key has the hash's own length (RFC 7518 §3.2)."""
 
-_NONCE_BYTES: Final = 12
-"""The nonce length of AES-GCM (NIST SP 800-38D §5.2.1.1)."""
-
-_VERSION: Final = b"\x01"
 _SESSION: Final = "session"
 _ALGORITHM: Final = "HS256"
 
@@ -68,9 +56,7 @@ class KeyRing:
         Raises:
             WrongMasterSecretError: the stored keys were sealed under another master secret, or the secret is short.
         """
-        if len(master_secret) < MASTER_SECRET_BYTES_MIN:
-            raise WrongMasterSecretError(f"The master secret must have at least {MASTER_SECRET_BYTES_MIN} bytes")
-        sealing = AESGCM(_derive(master_secret, b"watchword sealing of signing keys", 32))
+        sealing = Sealing(master_secret)
         stored = await list_signing_keys(database, _SESSION)
         keys = [_unseal(sealing, row) for row in stored]
         if any(key.retired_at_ms is None for key in keys):
@@ -79,7 +65,7 @@ class KeyRing:
         # the database keeps the first, and both read that.
         taken = {key.id for key in keys}
         key_id = next(made for number in itertools.count() if (made := _key_id(master_secret, number)) not in taken)
-        sealed = _seal(sealing, key_id, secrets.token_bytes(_SECRET_BYTES))
+        sealed = sealing.seal(secrets.token_bytes(_SECRET_BYTES), bound_to=_bound_to(key_id, _ALGORITHM))
 
         async def work(tx: Transaction) -> None:
             await insert_signing_key(
@@ -102,33 +88,20 @@ class KeyRing:
         return next((key for key in self._session_keys if key.id == kid), None)
 
 
-def _seal(sealing: AESGCM, key_id: str, secret: bytes) -> bytes:
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    return _VERSION + nonce + sealing.encrypt(nonce, secret, _bound_to(key_id, _ALGORITHM))
-
-
-def _unseal(sealing: AESGCM, row: StoredSigningKey) -> SigningKey:
-    nonce, ciphertext = row.sealed[1 : 1 + _NONCE_BYTES], row.sealed[1 + _NONCE_BYTES :]
-    if row.sealed[:1] != _VERSION or row.algorithm != _ALGORITHM:
+def _unseal(sealing: Sealing, row: StoredSigningKey) -> SigningKey:
+    if row.algorithm != _ALGORITHM:
         raise WrongMasterSecretError(
             "The stored signing keys are of a form that this version does not know", cause=row.key_id
         )
-    try:
-        secret = sealing.decrypt(nonce, ciphertext, _bound_to(row.key_id, row.algorithm))
-    except (InvalidTag, ValueError):
-        raise WrongMasterSecretError(cause=f"the signing key {row.key_id} cannot be opened") from None
+    secret = sealing.open(row.sealed, bound_to=_bound_to(row.key_id, row.algorithm))
     return SigningKey(row.key_id, secret, row.retired_at_ms)
 
 
-def _bound_to(key_id: str, algorithm: str) -> bytes:
+def _bound_to(key_id: str, algorithm: str) -> str:
     """Name what the sealed key is for: a row moved to another place does not open."""
-    return f"{_SESSION} {algorithm} {key_id}".encode()
-
-
-def _derive(master_secret: bytes, purpose: bytes, length: int) -> bytes:
-    return HKDF(algorithm=SHA256(), length=length, salt=None, info=purpose).derive(master_secret)
+    return f"{_SESSION} {algorithm} {key_id}"
 
 
 def _key_id(master_secret: bytes, number: int) -> str:
-    derived = _derive(master_secret, b"watchword id of session signing key %d" % number, 16)
+    derived = derive(master_secret, b"watchword id of session signing key %d" % number, 16)
     return f"{PREFIXES['signing_key']}_{base64.b32hexencode(derived).decode().rstrip('=').lower()}"

@@ -30,6 +30,7 @@ ATTEMPTS: Final = {
         Policy("mail", 20, HOUR, "refuse"),
         Policy("code", 30, MINUTE, "refuse"),
         Policy("verify_key", 6_000, MINUTE),
+        Policy("token", 6_000, MINUTE),
     )
 }
 """Limits of single endpoints, counted per client address. The account's own lock-out stands in the database."""

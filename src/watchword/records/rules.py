@@ -20,7 +20,7 @@ ALL: Final = ""
 
 _Holders = frozenset[Role | CallerKind]
 _ADMINS: Final[_Holders] = frozenset({Role.TENANT_ADMIN, Role.SUPER_ADMIN})
-_EDITORS: Final[_Holders] = _ADMINS.union({Role.TENANT_EDITOR, CallerKind.SECRET_KEY})
+_EDITORS: Final[_Holders] = _ADMINS.union({Role.TENANT_EDITOR, CallerKind.SECRET_KEY, CallerKind.CLIENT})
 _MEMBERS: Final[_Holders] = _EDITORS.union({Role.TENANT_VIEWER})
 _HOLDERS: Final[dict[Access, _Holders]] = {
     "public": _MEMBERS.union({CallerKind.PUBLISHABLE_KEY}),

@@ -41,7 +41,7 @@ def _render_plain(kind: type[WatchwordError], headers: tuple[tuple[str, str], ..
 def _render(error: WatchwordError, style: ErrorStyle) -> Response:
     lines = b"".join(header_line(name, value) for name, value in error.headers)
     if style == "oauth":
-        body: object = {"error": error.code.lower(), "error_description": error.message}
+        body: object = {"error": error.oauth_code, "error_description": error.message}
     else:
         extensions = {"code": error.code, **error.extensions}
         body = {"errors": [{"message": error.message, "name": error.name, "extensions": extensions}]}

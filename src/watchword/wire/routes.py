@@ -15,8 +15,10 @@ import msgspec
 from watchword.errors import MethodNotAllowedError, NotFoundError
 from watchword.wire.response import Response
 
-Callers = Literal["anyone", "user", "key", "any caller"]
-"""Who may call: ``anyone`` without proof too, ``user`` with a session, ``key`` with a secret or publishable key."""
+Callers = Literal["anyone", "user", "key", "any caller", "client", "page"]
+"""Who may call: ``anyone`` without proof too, ``user`` with a session, ``key`` with a secret or publishable key.
+``client`` is an OAuth client, whom the endpoint itself authenticates (RFC 6749 §2.3), ``page`` whoever looks at a page
+for people, which knows them by a cookie of its own: of these two no credential header is read."""
 
 ErrorStyle = Literal["document", "oauth"]
 Handler = Callable[[Any], Awaitable[Response]]
@@ -27,7 +29,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     Shapes: ``path`` has parameters in braces (``/api/keys/{id}``); ``permission`` is ``resource:action`` or None
     where the handler decides for itself whom it serves; ``publishable`` lets a publishable key read here; ``limit`` is a name in ``limits/policies.py`` counted before
-    anything else; ``body`` and ``query`` are the structs that the request is parsed into, once; ``answer`` documents
+    anything else; ``body`` (JSON) or ``form`` (a form's fields) and ``query`` are the structs
+    that the request is parsed into, once; ``answer`` documents
     what comes back with ``status``. Where the handler reads body or query by itself, ``body_schema`` and
     ``answer_schema`` (JSON Schema) and ``parameters`` (of OpenAPI) describe them instead.
     """
@@ -43,6 +46,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     style: ErrorStyle = "document"
     body: Any = None
     body_is_optional: bool = False
+    form: Any = None
     query: Any = None
     answer: Any = None
     body_schema: dict[str, Any] | None = None

@@ -1,0 +1,315 @@
+"""OAuth access tokens: signed (``at+jwt``, RFC 9068) or opaque, and what stands behind each in the database.
+
+The signature or the stored hash says that we made a token; its client, grant, user and tenant say whether it still
+counts. What a presented token claims is read only after it is proved (RFC 8725 §3).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from watchword.credentials.compact_jws import decode_segment, encode_segment
+from watchword.credentials.issuer_keys import IssuerKey, IssuerKeys
+from watchword.credentials.oauth_queries import (
+    TokenFacts,
+    find_opaque_claims,
+    find_token_facts,
+    insert_opaque_token,
+    insert_revoked_token,
+)
+from watchword.credentials.signing import SigningAlgorithm, is_signature
+from watchword.credentials.verified import VerifiedCache
+from watchword.db.database import Database, Transaction
+from watchword.db.generations import Generations
+from watchword.errors import NotAuthenticatedError
+
+ACCESS_TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - a type, not a secret
+OPAQUE_PREFIX: Final = "at_"
+_SIGNED_PREFIX: Final = "eyJ0eXAiOiJhdCtqd3Qi"
+"""How the header of ours begins in base64url: ``{"typ":"at+jwt"``. No other token of ours begins so."""
+
+TOKEN_CHARACTERS_MAX: Final = 8192
+_OPAQUE_BYTES: Final = 32
+_JTI_BYTES: Final = 16
+_FUTURE_SECONDS_MAX: Final = 60
+"""How far ahead of this machine's clock a token may have been issued: the skew of nodes."""
+
+
+class Confirmation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the sender must hold (RFC 7800): ``jkt`` is the thumbprint of its DPoP key (RFC 9449 §6.1)."""
+
+    jkt: str | None = None
+
+
+class ActingParty(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who acts in the subject's place, and on whose behalf in turn (RFC 8693 §4.1)."""
+
+    sub: str
+    client_id: str | None = None
+    act: ActingParty | None = None
+
+
+class AccessClaims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The claims of an access token (RFC 9068 §2.2); ``scope`` is space-separated, ``grant`` is our own.
+
+    Shapes: ``aud`` lists the resources it is for (RFC 8707), ``iat`` and ``exp`` are Unix seconds.
+    """
+
+    iss: str
+    sub: str
+    aud: tuple[str, ...]
+    client_id: str
+    jti: str
+    iat: int
+    exp: int
+    scope: str = ""
+    grant: str | None = None
+    auth_time: int | None = None
+    cnf: Confirmation | None = None
+    act: ActingParty | None = None
+
+
+class AccessProof(msgspec.Struct, frozen=True, kw_only=True):
+    """What a good access token proves, as the database has it now.
+
+    Shapes: ``user_id`` and ``role`` stand where a user allowed the client, None where the client acts for itself;
+    ``scopes`` is what the token carries; ``jkt`` is the thumbprint of the key that must be proved with it; the proof is
+    good from ``good_from_ms`` until before ``good_until_ms`` unless one of its ``subjects`` is withdrawn.
+    """
+
+    claims: AccessClaims
+    tenant_id: str
+    tenant_slug: str
+    mode: str
+    client_id: str
+    user_id: str | None
+    role: str | None
+    scopes: tuple[str, ...]
+    jkt: str | None
+    plan: str
+    allowed_origins: tuple[str, ...]
+    requests_per_minute: int | None
+    requests_per_hour: int | None
+    good_from_ms: int
+    good_until_ms: int
+    subjects: tuple[str, ...]
+
+
+class _Made(msgspec.Struct, frozen=True):
+    """Claims that we made; of a signed token also whose key signed it, and when that key ends."""
+
+    claims: AccessClaims
+    tenant_id: str | None = None
+    key_ends_at_ms: int | None = None
+
+
+class IssuerNames:
+    """How tenants are named as issuers (RFC 8414 §2): ``{url}/t/{slug}``, and the bare URL for the default tenant."""
+
+    def __init__(self, url: str, *, default_slug: str | None = None) -> None:
+        self.url = url.rstrip("/")
+        self.default_slug = default_slug
+
+    def issuer(self, slug: str) -> str:
+        """Return a tenant's ``iss``."""
+        return self.url if slug == self.default_slug else f"{self.url}/t/{slug}"
+
+    def resource(self, slug: str) -> str:
+        """Return how a tenant's API is named as a resource (RFC 8707 §2, RFC 9728 §1.2)."""
+        return f"{self.issuer(slug)}/api"
+
+    def is_for_api(self, slug: str, audience: tuple[str, ...]) -> bool:
+        """Say whether an audience names this tenant's API, by its own name or as the whole server's."""
+        return self.resource(slug) in audience or f"{self.url}/api" in audience
+
+
+class AccessTokens:
+    """Sign, store, prove and revoke access tokens."""
+
+    def __init__(
+        self,
+        database: Database,
+        generations: Generations,
+        keys: IssuerKeys,
+        cache: VerifiedCache,
+        names: IssuerNames,
+    ) -> None:
+        self._database = database
+        self._generations = generations
+        self._keys = keys
+        self._cache = cache
+        self._names = names
+
+    async def sign(self, tenant_id: str, claims: AccessClaims, *, algorithm: SigningAlgorithm, now_ms: int) -> str:
+        """Return the claims as a signed token of the tenant."""
+        key = await self._keys.signing_key(tenant_id, algorithm, now_ms)
+        message = encode_segment(_header(key)) + b"." + encode_segment(msgspec.json.encode(claims))
+        return (message + b"." + encode_segment(await key.sign(message))).decode("ascii")
+
+    async def store(self, tx: Transaction, claims: AccessClaims) -> str:
+        """Store the claims under a new opaque token and return it."""
+        token = OPAQUE_PREFIX + secrets.token_urlsafe(_OPAQUE_BYTES)
+        await insert_opaque_token(
+            tx,
+            token_hash=_hash(token),
+            jti=claims.jti,
+            client_id=claims.client_id,
+            grant_id=claims.grant,
+            claims=msgspec.json.encode(claims).decode(),
+            expires_at_ms=claims.exp * 1000,
+        )
+        return token
+
+    async def revoke(self, tx: Transaction, claims: AccessClaims) -> None:
+        """End a token before its time, whichever form it has."""
+        await insert_revoked_token(tx, claims.jti, claims.exp * 1000)
+        tx.withdraw(_token_subject(claims.jti))
+
+    async def prove(self, token: str, now_ms: int) -> AccessProof:
+        """Return what the token proves; whether its audience is this API is the caller's question.
+
+        Raises:
+            NotAuthenticatedError: forged, expired, revoked, or of a client, grant, user or tenant that is no more: one
+                answer for all.
+            UnavailableError: the database cannot be asked.
+        """
+        if len(token) > TOKEN_CHARACTERS_MAX or not token.isascii():
+            raise NotAuthenticatedError(reason="the token is too long or not ASCII")
+        digest = _hash(token)
+        proof = self._cache.find(digest, AccessProof)
+        if proof is None:
+            proof = await self._look_up(token, digest, now_ms)
+        if not proof.good_from_ms <= now_ms < proof.good_until_ms:
+            raise NotAuthenticatedError(reason="the access token has expired, or was issued in the future")
+        return proof
+
+    async def prove_for_api(self, token: str, now_ms: int) -> AccessProof:
+        """Return what a token proves that is meant for this server's API (RFC 8707 §2, RFC 9068 §4).
+
+        Raises:
+            NotAuthenticatedError: as ``prove``, or its audience is another resource.
+            UnavailableError: the database cannot be asked.
+        """
+        proof = await self.prove(token, now_ms)
+        if not self._names.is_for_api(proof.tenant_slug, proof.claims.aud):
+            raise NotAuthenticatedError(reason="the access token is for another resource")
+        return proof
+
+    async def _look_up(self, token: str, digest: bytes, now_ms: int) -> AccessProof:
+        mark = self._cache.mark()
+        if token.startswith(OPAQUE_PREFIX):
+            made = await self._find_claims(digest)
+        else:
+            made = await self._verify(token.encode("ascii"), now_ms)
+        claims = made.claims
+        facts = await find_token_facts(self._database, claims.client_id, grant_id=claims.grant, jti=claims.jti)
+        proof = _proof_of(claims, _require_living(facts, claims), made.key_ends_at_ms)
+        if made.tenant_id not in {None, proof.tenant_id}:
+            raise NotAuthenticatedError(reason="the access token's key is another tenant's")
+        if claims.iss != self._names.issuer(proof.tenant_slug):
+            raise NotAuthenticatedError(reason="the access token is of another issuer")
+        self._cache.remember(digest, proof, proof.subjects, mark=mark)
+        return proof
+
+    async def _find_claims(self, token_hash: bytes) -> _Made:
+        stored = await find_opaque_claims(self._database, token_hash)
+        if stored is None:
+            raise NotAuthenticatedError(reason="the opaque access token is unknown")
+        return _Made(msgspec.json.decode(stored, type=AccessClaims))
+
+    async def _verify(self, encoded: bytes, now_ms: int) -> _Made:
+        message, _, signature = encoded.rpartition(b".")
+        header, _, payload = message.partition(b".")
+        found = await self._keys.find(_kid_of(header), now_ms)
+        if found is None:
+            raise NotAuthenticatedError(reason="the access token's key is none of ours")
+        tenant_id, key = found
+        # The header must be, byte for byte, the one that we write for this key: nothing in it can choose an algorithm.
+        if header != encode_segment(_header(key)) or not is_signature(key.public, decode_segment(signature), message):
+            raise NotAuthenticatedError(reason="the access token's signature is wrong")
+        try:
+            claims = msgspec.json.decode(decode_segment(payload), type=AccessClaims)
+        except msgspec.DecodeError:
+            raise NotAuthenticatedError(reason="the claims are not an access token's") from None
+        return _Made(claims, tenant_id, key.ends_at_ms)
+
+
+def has_access_token_shape(text: str) -> bool:
+    """Say whether a credential is meant as an access token of ours; not whether it is one."""
+    return text.startswith((_SIGNED_PREFIX, OPAQUE_PREFIX))
+
+
+def make_jti() -> str:
+    """Make a token's id: random, so that it tells nothing and never comes twice."""
+    return secrets.token_urlsafe(_JTI_BYTES)
+
+
+def _header(key: IssuerKey) -> bytes:
+    return b'{"typ":"at+jwt","alg":"%b","kid":"%b"}' % (key.algorithm.encode(), key.id.encode())
+
+
+class _Header(msgspec.Struct, frozen=True):
+    kid: str = ""
+
+
+def _kid_of(header: bytes) -> str:
+    try:
+        decoded = base64.urlsafe_b64decode(header + b"=" * (-len(header) % 4))
+        return msgspec.json.decode(decoded, type=_Header).kid
+    except (binascii.Error, msgspec.DecodeError, ValueError):
+        raise NotAuthenticatedError(reason="the access token's header cannot be read") from None
+
+
+def _require_living(facts: TokenFacts | None, claims: AccessClaims) -> TokenFacts:
+    if facts is None or facts.client_disabled_at_ms is not None or facts.tenant_disabled_at_ms is not None:
+        raise NotAuthenticatedError(reason="the access token's client or tenant is gone or disabled")
+    if facts.is_revoked:
+        raise NotAuthenticatedError(reason="the access token was revoked")
+    if claims.grant is None:
+        return facts
+    if facts.grant_id is None or facts.grant_ended_at_ms is not None:
+        raise NotAuthenticatedError(reason="the grant behind the access token has ended")
+    if facts.user_id is not None and (facts.user_disabled_at_ms is not None or facts.role is None):
+        raise NotAuthenticatedError(reason="the user behind the access token is disabled or no member any more")
+    return facts
+
+
+def _proof_of(claims: AccessClaims, facts: TokenFacts, key_ends_at_ms: int | None) -> AccessProof:
+    subjects = [f"client:{claims.client_id}", f"tenant:{facts.tenant_id}", _token_subject(claims.jti)]
+    if claims.grant is not None:
+        subjects.append(f"grant:{claims.grant}")
+    if facts.user_id is not None:
+        subjects.append(f"user:{facts.user_id}")
+    ends_at_ms = claims.exp * 1000
+    return AccessProof(
+        claims=claims,
+        tenant_id=facts.tenant_id,
+        tenant_slug=facts.tenant_slug,
+        mode=facts.mode,
+        client_id=claims.client_id,
+        user_id=facts.user_id,
+        role=facts.role,
+        scopes=tuple(claims.scope.split()),
+        jkt=None if claims.cnf is None else claims.cnf.jkt,
+        plan=facts.plan,
+        allowed_origins=facts.web_origins + facts.tenant_settings.allowed_origins,
+        requests_per_minute=facts.tenant_settings.requests_per_minute,
+        requests_per_hour=facts.tenant_settings.requests_per_hour,
+        good_from_ms=(claims.iat - _FUTURE_SECONDS_MAX) * 1000,
+        good_until_ms=ends_at_ms if key_ends_at_ms is None else min(ends_at_ms, key_ends_at_ms),
+        subjects=tuple(subjects),
+    )
+
+
+def _token_subject(jti: str) -> str:
+    return f"token:{jti}"
+
+
+def _hash(token: str) -> bytes:
+    return sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,169 @@
+"""The SQL of proving OAuth clients and tokens, and of the keys that sign them.
+
+A credential is what finds its tenant, so the look-ups of tokens and clients begin with what was presented.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+import msgspec
+
+from watchword.credentials.queries import Reader, ServedSettings
+from watchword.credentials.signing import SigningAlgorithm
+from watchword.db.database import Statement, Transaction
+
+_LIST_ISSUER_KEYS: Final = Statement(
+    "SELECT id, algorithm, sealed, created_at, active_at, ends_at FROM oauth_signing_keys"
+    " WHERE tenant_id = $1 ORDER BY number, id"
+)
+_FIND_TENANT_OF_KEY: Final = Statement("SELECT tenant_id FROM oauth_signing_keys WHERE id = $1")
+_INSERT_ISSUER_KEY: Final = Statement(
+    "INSERT INTO oauth_signing_keys (id, tenant_id, algorithm, number, sealed, public_jwk, created_at, active_at)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant_id, algorithm, number) DO NOTHING"
+)
+_END_ISSUER_KEYS: Final = Statement(
+    "UPDATE oauth_signing_keys SET ends_at = $4"
+    " WHERE tenant_id = $1 AND algorithm = $2 AND number < $3 AND (ends_at IS NULL OR ends_at > $4)"
+)
+_FIND_FACTS: Final = Statement("""
+    SELECT c.tenant_id, c.mode, c.disabled_at, c.settings, t.slug, t.plan, t.settings, t.disabled_at,
+        g.id, g.ended_at, g.user_id, u.disabled_at, m.role,
+        (SELECT count(*) FROM oauth_revoked_tokens r WHERE r.jti = $3)
+    FROM oauth_clients c
+    JOIN tenants t ON t.id = c.tenant_id
+    LEFT JOIN oauth_grants g ON g.id = $2 AND g.client_id = c.id
+    LEFT JOIN users u ON u.id = g.user_id
+    LEFT JOIN memberships m ON m.user_id = g.user_id AND m.tenant_id = c.tenant_id
+    WHERE c.id = $1
+""")
+_FIND_OPAQUE: Final = Statement("SELECT claims FROM oauth_access_tokens WHERE token_hash = $1")
+_INSERT_OPAQUE: Final = Statement(
+    "INSERT INTO oauth_access_tokens (token_hash, jti, client_id, grant_id, claims, expires_at)"
+    " VALUES ($1, $2, $3, $4, $5, $6)"
+)
+_INSERT_REVOKED: Final = Statement(
+    "INSERT INTO oauth_revoked_tokens (jti, expires_at) VALUES ($1, $2) ON CONFLICT (jti) DO NOTHING"
+)
+
+
+class StoredIssuerKey(msgspec.Struct, frozen=True):
+    """A tenant's signing key as stored, sealed."""
+
+    key_id: str
+    algorithm: SigningAlgorithm
+    sealed: bytes
+    created_at_ms: int
+    active_at_ms: int
+    ends_at_ms: int | None
+
+
+class _ClientOrigins(msgspec.Struct, frozen=True):
+    web_origins: tuple[str, ...] = ()
+
+
+class TokenFacts(msgspec.Struct, frozen=True):
+    """What the database has now of an access token's client, tenant, grant and user.
+
+    Shapes: ``grant_id`` is None where the token names none or the grant is gone; ``role`` is the user's in the tenant.
+    """
+
+    tenant_id: str
+    mode: str
+    client_disabled_at_ms: int | None
+    web_origins: tuple[str, ...]
+    tenant_slug: str
+    plan: str
+    tenant_settings: ServedSettings
+    tenant_disabled_at_ms: int | None
+    grant_id: str | None
+    grant_ended_at_ms: int | None
+    user_id: str | None
+    user_disabled_at_ms: int | None
+    role: str | None
+    is_revoked: bool
+
+
+async def list_issuer_keys(reader: Reader, tenant_id: str) -> list[StoredIssuerKey]:
+    """Return a tenant's signing keys, oldest first."""
+    rows = await reader.fetch_rows(_LIST_ISSUER_KEYS, tenant_id)
+    return [StoredIssuerKey(row[0], cast("SigningAlgorithm", row[1]), *row[2:]) for row in rows]
+
+
+async def find_tenant_of_issuer_key(reader: Reader, key_id: str) -> str | None:
+    """Return whose key this is, or None."""
+    row = await reader.fetch_row(_FIND_TENANT_OF_KEY, key_id)
+    return None if row is None else str(row[0])
+
+
+async def insert_issuer_key(
+    tx: Transaction, tenant_id: str, key: StoredIssuerKey, *, number: int, public_jwk: dict[str, Any]
+) -> bool:
+    """Store a key; False when another process was first with this number."""
+    inserted = await tx.execute(
+        _INSERT_ISSUER_KEY,
+        key.key_id,
+        tenant_id,
+        key.algorithm,
+        number,
+        key.sealed,
+        msgspec.json.encode(public_jwk).decode(),
+        key.created_at_ms,
+        key.active_at_ms,
+    )
+    return inserted == 1
+
+
+async def end_issuer_keys(
+    tx: Transaction, tenant_id: str, algorithm: SigningAlgorithm, *, below_number: int, ends_at_ms: int
+) -> None:
+    """Give older keys of an algorithm their end."""
+    await tx.execute(_END_ISSUER_KEYS, tenant_id, algorithm, below_number, ends_at_ms)
+
+
+async def find_token_facts(reader: Reader, client_id: str, *, grant_id: str | None, jti: str) -> TokenFacts | None:
+    """Return what stands behind a token in one consistent read, or None without such a client."""
+    row = await reader.fetch_row(_FIND_FACTS, client_id, grant_id or "", jti)
+    if row is None:
+        return None
+    return TokenFacts(
+        tenant_id=row[0],
+        mode=row[1],
+        client_disabled_at_ms=row[2],
+        web_origins=msgspec.json.decode(row[3], type=_ClientOrigins).web_origins,
+        tenant_slug=row[4],
+        plan=row[5],
+        tenant_settings=msgspec.json.decode(row[6], type=ServedSettings),
+        tenant_disabled_at_ms=row[7],
+        grant_id=row[8],
+        grant_ended_at_ms=row[9],
+        user_id=row[10],
+        user_disabled_at_ms=row[11],
+        role=row[12],
+        is_revoked=row[13] > 0,
+    )
+
+
+async def find_opaque_claims(reader: Reader, token_hash: bytes) -> str | None:
+    """Return the stored claims of an opaque access token as JSON, or None."""
+    row = await reader.fetch_row(_FIND_OPAQUE, token_hash)
+    return None if row is None else str(row[0])
+
+
+async def insert_opaque_token(
+    tx: Transaction,
+    *,
+    token_hash: bytes,
+    jti: str,
+    client_id: str,
+    grant_id: str | None,
+    claims: str,
+    expires_at_ms: int,
+) -> None:
+    """Store an opaque access token."""
+    await tx.execute(_INSERT_OPAQUE, token_hash, jti, client_id, grant_id, claims, expires_at_ms)
+
+
+async def insert_revoked_token(tx: Transaction, jti: str, expires_at_ms: int) -> None:
+    """Note that an access token ended before its time."""
+    await tx.execute(_INSERT_REVOKED, jti, expires_at_ms)

@@ -1,0 +1,117 @@
+"""Who the client is (RFC 6749 §2.3): by secret in the header or the form, by assertion, or, if public, by name alone.
+
+One way per request. Unknown, disabled, wrong and not allowed to come this way get one answer, and an unknown client's
+secret is compared too, so that the time tells nothing either.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Final
+from urllib.parse import unquote_plus
+
+import msgspec
+
+from watchword.credentials.client_secret import hash_client_secret, is_client_secret
+from watchword.db.database import Database
+from watchword.errors import InvalidClientError, InvalidOAuthRequestError
+from watchword.oauth.models import AuthenticationMethod, ClientCredentials, ClientSecret, OAuthClient
+from watchword.oauth.queries import find_client_by_id, list_secrets
+from watchword.wire.request import Request
+
+_NO_SECRET: Final = hash_client_secret("no client has this secret")
+_SECRET_IN_QUERY: Final = (b"client_secret=", b"client_assertion=")
+
+
+class _Presented(msgspec.Struct, frozen=True):
+    method: AuthenticationMethod
+    client_id: str
+    proof: str = ""
+
+    def __repr__(self) -> str:
+        return f"_Presented({self.method!r}, {self.client_id!r})"
+
+
+class ClientAuthentication:
+    """Authenticates clients at every endpoint that clients call themselves."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def require_client(self, request: Request, form: ClientCredentials, now_ms: int) -> OAuthClient:
+        """Return the client that a request proves.
+
+        Raises:
+            InvalidClientError: unknown, disabled, not proved, or not by the way this client has to take.
+            InvalidOAuthRequestError: two ways at once, or a secret in the query.
+            UnavailableError: the database cannot be asked.
+        """
+        presented = _read(request, form)
+        client = await find_client_by_id(self._database, presented.client_id)
+        if presented.method == "none":
+            return _require_public(client)
+        if presented.method == "private_key_jwt":
+            raise InvalidClientError(cause="assertions are not taken")
+        secrets = [] if client is None else await list_secrets(self._database, client.id)
+        if not _is_one_of(presented.proof, secrets, now_ms):
+            raise InvalidClientError(cause="the secret is wrong or the client unknown")
+        return _require_confidential(client, presented.method)
+
+
+def _read(request: Request, form: ClientCredentials) -> _Presented:
+    if any(name in request.query for name in _SECRET_IN_QUERY):
+        # RFC 6749 §2.3.1: whatever stands in a URL ends in logs and histories.
+        raise InvalidOAuthRequestError("A client's secret does not belong in the URL")
+    ways = []
+    authorization = request.header(b"authorization")
+    if authorization is not None:
+        ways.append(_read_basic(authorization))
+    if form.client_secret is not None:
+        ways.append(_Presented("client_secret_post", form.client_id or "", form.client_secret))
+    if form.client_assertion is not None:
+        ways.append(_Presented("private_key_jwt", form.client_id or "", form.client_assertion))
+    if len(ways) > 1:
+        raise InvalidOAuthRequestError("Authenticate the client in one way only")
+    if not ways:
+        return _Presented("none", form.client_id or "")
+    if form.client_id not in {None, ways[0].client_id}:
+        raise InvalidOAuthRequestError("The client_id differs from the one that authenticates")
+    return ways[0]
+
+
+def _read_basic(authorization: str) -> _Presented:
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        raise InvalidClientError(cause="the Authorization header is not Basic")
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        raise InvalidClientError(cause="the Basic credentials cannot be read") from None
+    client_id, separator, secret = text.partition(":")
+    if not separator:
+        raise InvalidClientError(cause="the Basic credentials hold no colon")
+    # Both halves are form-encoded inside (RFC 6749 §2.3.1).
+    return _Presented("client_secret_basic", unquote_plus(client_id), unquote_plus(secret))
+
+
+def _is_one_of(secret: str, stored: list[ClientSecret], now_ms: int) -> bool:
+    living = [one.secret_hash for one in stored if one.expires_at_ms is None or now_ms < one.expires_at_ms]
+    found = False
+    for secret_hash in living or [_NO_SECRET]:
+        found |= is_client_secret(secret, secret_hash)
+    return found
+
+
+def _require_public(client: OAuthClient | None) -> OAuthClient:
+    if client is None or not client.is_living or client.kind != "public":
+        raise InvalidClientError(cause="no public client of this id")
+    return client
+
+
+def _require_confidential(client: OAuthClient | None, method: AuthenticationMethod) -> OAuthClient:
+    if client is None or not client.is_living or client.kind != "confidential":
+        raise InvalidClientError(cause="no living confidential client of this id")
+    if client.settings.authentication_method not in {None, method}:
+        raise InvalidClientError(cause=f"the client does not authenticate by {method}")
+    return client

@@ -1,0 +1,158 @@
+"""What OAuth clients, requests and answers look like, stored and on the wire."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+from watchword.callers.caller import Mode
+from watchword.credentials.signing import SigningAlgorithm
+
+GrantType = Literal[
+    "client_credentials",
+    "authorization_code",
+    "refresh_token",
+    "implicit",
+    "urn:ietf:params:oauth:grant-type:device_code",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+]
+ClientKind = Literal["confidential", "public"]
+ClientSource = Literal["administrator", "registration", "metadata document"]
+TokenFormat = Literal["jwt", "opaque"]
+AuthenticationMethod = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
+Profile = Literal["oauth2.1", "fapi2"]
+
+ACCESS_TTL_SECONDS_DEFAULT: Final = 600
+REFRESH_TTL_SECONDS_DEFAULT: Final = 30 * 86_400
+REFRESH_ABSOLUTE_SECONDS_DEFAULT: Final = 365 * 86_400
+ACCESS_TTL_SECONDS_MAX: Final = 86_400
+"""A signed token is believed offline until its end, whatever happens to its client; a day is long for that."""
+
+
+class ClientSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What may be set of a client; stored as JSON beside it, in these very names.
+
+    Shapes: ``redirect_uris`` match exactly, but for the port of a loopback address (RFC 8252 §7.3); ``audiences`` are
+    the resources that it may ask tokens for besides the tenant's API; lives are in seconds, that of refresh slides up
+    to its absolute end; ``authentication_method`` None takes a secret either way; ``pkce_exempt`` and ``implicit`` are
+    for old clients and given by an administrator alone; ``profile`` ``fapi2`` asks for all of FAPI 2.0.
+    """
+
+    redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    audiences: tuple[str, ...] = ()
+    web_origins: tuple[str, ...] = ()
+    token_format: TokenFormat = "jwt"  # noqa: S105 - the name of a form
+    signing_algorithm: SigningAlgorithm = "EdDSA"
+    access_ttl_seconds: int = ACCESS_TTL_SECONDS_DEFAULT
+    refresh_ttl_seconds: int = REFRESH_TTL_SECONDS_DEFAULT
+    refresh_absolute_seconds: int = REFRESH_ABSOLUTE_SECONDS_DEFAULT
+    authentication_method: AuthenticationMethod | None = None
+    jwks: dict[str, Any] | None = None
+    jwks_uri: str | None = None
+    pkce_exempt: bool = False
+    dpop_bound: bool = False
+    require_pushed_requests: bool = False
+    profile: Profile = "oauth2.1"
+    client_uri: str | None = None
+    logo_uri: str | None = None
+    policy_uri: str | None = None
+    tos_uri: str | None = None
+    backchannel_logout_uri: str | None = None
+    backchannel_logout_session_required: bool = False
+
+
+class OAuthClient(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored client with what of its tenant is needed to serve it.
+
+    Shapes: ``scopes`` is None when nothing narrows the client; times are Unix milliseconds.
+    """
+
+    id: str
+    tenant_id: str
+    tenant_slug: str
+    mode: Mode
+    name: str
+    kind: ClientKind
+    source: ClientSource
+    grants: tuple[str, ...]
+    scopes: tuple[str, ...] | None
+    settings: ClientSettings
+    created_at_ms: int
+    updated_at_ms: int
+    disabled_at_ms: int | None
+    tenant_disabled_at_ms: int | None
+
+    @property
+    def is_living(self) -> bool:
+        """Say whether neither the client nor its tenant is disabled."""
+        return self.disabled_at_ms is None and self.tenant_disabled_at_ms is None
+
+
+class ClientSecret(msgspec.Struct, frozen=True):
+    """One of a client's secrets, as its hash; ``expires_at_ms`` is None for one without an end."""
+
+    id: str
+    secret_hash: bytes
+    last_characters: str
+    created_at_ms: int
+    expires_at_ms: int | None
+
+    def __repr__(self) -> str:
+        return f"ClientSecret({self.id!r})"
+
+
+class ClientCredentials(msgspec.Struct, kw_only=True):
+    """The fields of a form by which a client names and proves itself (RFC 6749 §2.3.1, RFC 7521 §4.2)."""
+
+    client_id: str | None = None
+    client_secret: str | None = None
+    client_assertion_type: str | None = None
+    client_assertion: str | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(client_id={self.client_id!r})"
+
+
+class TokenRequest(ClientCredentials, kw_only=True):
+    """The form of the token endpoint (RFC 6749 §4, RFC 7636 §4.5, RFC 8628 §3.4, RFC 8693 §2.1, RFC 8707 §2.2)."""
+
+    grant_type: str | None = None
+    scope: str | None = None
+    resource: tuple[str, ...] = ()
+    audience: tuple[str, ...] = ()
+    code: str | None = None
+    redirect_uri: str | None = None
+    code_verifier: str | None = None
+    refresh_token: str | None = None
+    device_code: str | None = None
+    subject_token: str | None = None
+    subject_token_type: str | None = None
+    actor_token: str | None = None
+    actor_token_type: str | None = None
+    requested_token_type: str | None = None
+
+    def __repr__(self) -> str:
+        return f"TokenRequest(grant_type={self.grant_type!r}, client_id={self.client_id!r})"
+
+
+class TokenAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What the token endpoint answers (RFC 6749 §5.1, RFC 8693 §2.2.1)."""
+
+    access_token: str
+    token_type: Literal["Bearer", "DPoP"]
+    expires_in: int
+    scope: str
+    refresh_token: str | None = None
+    id_token: str | None = None
+    issued_token_type: str | None = None
+
+    def __repr__(self) -> str:
+        return f"TokenAnswer(scope={self.scope!r})"
+
+
+class JwkSet(msgspec.Struct, frozen=True):
+    """A tenant's public keys (RFC 7517 §5)."""
+
+    keys: tuple[dict[str, Any], ...]

@@ -1,0 +1,38 @@
+"""What a token is for: resource indicators (RFC 8707), each an API that the client may ask tokens for."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from watchword.credentials.access_token import IssuerNames
+from watchword.errors import InvalidTargetError
+from watchword.oauth.models import OAuthClient
+
+_RESOURCES_MAX: Final = 10
+
+
+def require_resources(names: IssuerNames, client: OAuthClient, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the audience of a token: what was asked for, or the tenant's own API when nothing was.
+
+    Raises:
+        InvalidTargetError: one is malformed, or none of this client's.
+    """
+    own = names.resource(client.tenant_slug)
+    if not asked:
+        return (own,)
+    if len(asked) > _RESOURCES_MAX:
+        raise InvalidTargetError("Too many resources")
+    allowed = {own, *client.settings.audiences}
+    chosen = tuple(dict.fromkeys(_normal(resource) for resource in asked))
+    if not all(resource in allowed for resource in chosen):
+        raise InvalidTargetError
+    return chosen
+
+
+def _normal(resource: str) -> str:
+    parts = urlsplit(resource)
+    if not parts.scheme or "#" in resource:
+        # An absolute URI without a fragment (RFC 8707 §2).
+        raise InvalidTargetError("A resource is an absolute URI without a fragment")
+    return resource.removesuffix("/")

@@ -1,0 +1,72 @@
+"""What a client asks for and gets: scopes as in RFC 6749 §3.3, never more than it may have."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from watchword.callers.permissions import SCOPE_PATTERN
+from watchword.errors import InvalidScopeError
+from watchword.oauth.models import OAuthClient
+
+IDENTITY_SCOPES: Final = ("openid", "profile", "email", "offline_access")
+"""Scopes about the user and not the API (OpenID Connect Core §5.4, §11)."""
+
+ALL_OF_API: Final = ("*:*",)
+_SCOPES_MAX: Final = 50
+_TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+"""The characters of a scope (RFC 6749 §3.3)."""
+
+
+def parse_scope(text: str | None) -> tuple[str, ...]:
+    """Split a ``scope`` parameter; what came twice counts once.
+
+    Raises:
+        InvalidScopeError: a scope is malformed or none of ours.
+    """
+    scopes = tuple(dict.fromkeys((text or "").split(" "))) if text else ()
+    scopes = tuple(scope for scope in scopes if scope)
+    if len(scopes) > _SCOPES_MAX:
+        raise InvalidScopeError("Too many scopes")
+    for scope in scopes:
+        if _TOKEN.fullmatch(scope) is None or not (scope in IDENTITY_SCOPES or SCOPE_PATTERN.fullmatch(scope)):
+            raise InvalidScopeError
+    return scopes
+
+
+def require_scopes(client: OAuthClient, asked: str | None) -> tuple[str, ...]:
+    """Return the scopes that a client gets for what it asks; all that it may have when it asks for none.
+
+    Raises:
+        InvalidScopeError: one of them is malformed, unknown, or more than the client may have.
+    """
+    scopes = parse_scope(asked)
+    allowed = ALL_OF_API if client.scopes is None else client.scopes
+    if not scopes:
+        return allowed
+    require_within(scopes, allowed)
+    return scopes
+
+
+def require_within(scopes: tuple[str, ...], allowed: tuple[str, ...]) -> None:
+    """Refuse scopes of which one is not covered; ``products:*`` covers ``products:read`` and not the other way.
+
+    Raises:
+        InvalidScopeError: one is not.
+    """
+    if not all(is_covered(scope, allowed) for scope in scopes):
+        raise InvalidScopeError
+
+
+def is_covered(scope: str, allowed: tuple[str, ...]) -> bool:
+    """Say whether one of the allowed scopes gives all that this one does."""
+    if scope in allowed:
+        return True
+    resource, separator, action = scope.partition(":")
+    if not separator:
+        return False
+    for wider in allowed:
+        wider_resource, _, wider_action = wider.partition(":")
+        if wider_resource in {"*", resource} and wider_action in {"*", action}:
+            return True
+    return False

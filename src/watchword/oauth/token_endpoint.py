@@ -1,0 +1,80 @@
+"""The token endpoint (RFC 6749 §3.2): who the client is, whether it may use the grant, and the grant's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from watchword.audit.events import Event
+from watchword.audit.writer import AuditWriter
+from watchword.callers.call import Call
+from watchword.errors import (
+    InvalidClientError,
+    InvalidOAuthRequestError,
+    OAuthError,
+    UnauthorizedClientError,
+    UnsupportedGrantTypeError,
+)
+from watchword.oauth.client_authentication import ClientAuthentication
+from watchword.oauth.grant import Grant, GrantContext
+from watchword.oauth.models import OAuthClient, TokenRequest
+from watchword.wire.response import Response, json_response
+
+
+class TokenEndpoint:
+    """Answers the root's token endpoint and each tenant's."""
+
+    def __init__(self, clients: ClientAuthentication, grants: Iterable[Grant], *, audit: AuditWriter) -> None:
+        self._clients = clients
+        self._grants = {grant.grant_type: grant for grant in grants}
+        self._audit = audit
+
+    @property
+    def grant_types(self) -> tuple[str, ...]:
+        """The grants that are served, for the metadata."""
+        return tuple(self._grants)
+
+    async def answer(self, call: Call) -> Response:
+        """Give tokens for a grant."""
+        request: TokenRequest = call.body
+        client = await self._clients.require_client(call.request, request, call.now_ms)
+        require_tenant_of_path(client, call.parameters)
+        try:
+            grant = self._require_grant(client, request.grant_type)
+            context = GrantContext(call.now_ms, call.request.client_address)
+            answered = await grant.answer(client, request, context)
+        except OAuthError as error:
+            self._record(call, Event.TOKEN_REFUSED, client, {"error": error.oauth_code})
+            raise
+        self._audit.note_use(client.id, call.now_ms)
+        return json_response(200, answered)
+
+    def _require_grant(self, client: OAuthClient, grant_type: str | None) -> Grant:
+        if grant_type is None:
+            raise InvalidOAuthRequestError("The parameter grant_type is missing")
+        grant = self._grants.get(grant_type)
+        if grant is None:
+            raise UnsupportedGrantTypeError
+        if grant_type not in client.grants:
+            raise UnauthorizedClientError
+        return grant
+
+    def _record(self, call: Call, event: Event, client: OAuthClient, detail: dict[str, str]) -> None:
+        self._audit.record(
+            event,
+            tenant_id=client.tenant_id,
+            subject=client.id,
+            credential_id=client.id,
+            address=call.request.client_address,
+            detail=detail,
+            now_ms=call.now_ms,
+        )
+
+
+def require_tenant_of_path(client: OAuthClient, parameters: dict[str, str]) -> None:
+    """Refuse a client at another tenant's endpoint; the root's serve every tenant.
+
+    Raises:
+        InvalidClientError: the path names another tenant.
+    """
+    if parameters.get("tenant", client.tenant_slug) != client.tenant_slug:
+        raise InvalidClientError(cause="the client is another tenant's")

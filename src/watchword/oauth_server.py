@@ -1,0 +1,33 @@
+"""Builds the authorization server of what the foundation has; ``app.py`` hands its routes to the pipeline."""
+
+from __future__ import annotations
+
+from watchword.db.database import Database
+from watchword.foundation import Foundation
+from watchword.oauth.client_authentication import ClientAuthentication
+from watchword.oauth.discovery import Discovery
+from watchword.oauth.grant_client_credentials import ClientCredentialsGrant
+from watchword.oauth.issue import TokenIssuer
+from watchword.oauth.routes import make_routes
+from watchword.oauth.token_endpoint import TokenEndpoint
+from watchword.records.definitions import BUILT_IN
+from watchword.wire.routes import Route
+
+
+class OAuthServer:
+    """The authorization server: its endpoints, and what the command line calls."""
+
+    def __init__(self, foundation: Foundation) -> None:
+        database: Database = foundation.stores.database
+        names = foundation.issuer_names
+        issuer = TokenIssuer(database, foundation.access_tokens, names)
+        grants = (ClientCredentialsGrant(issuer, names),)
+        tokens = TokenEndpoint(ClientAuthentication(database), grants, audit=foundation.audit)
+        discovery = Discovery(
+            database,
+            foundation.issuer_keys,
+            names,
+            grant_types=tokens.grant_types,
+            api_scopes=tuple(f"{collection.name}:{action}" for collection in BUILT_IN for action in ("read", "write")),
+        )
+        self.routes: tuple[Route, ...] = make_routes(tokens, discovery)
