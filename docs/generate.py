@@ -102,12 +102,13 @@ def _routes_part() -> str:
 
 
 def _is_data(route: Route) -> bool:
-    return route.path.startswith("/api/") and route.path != "/api/openapi.json"
+    is_oauth = route.callers == "client" and not route.path.startswith("/t/") and "{" not in route.path
+    return is_oauth or (route.path.startswith("/api/") and route.path != "/api/openapi.json")
 
 
 def _callers(route: Route) -> str:
     if route.callers == "any caller":
-        return "session, secret or publishable key" if route.publishable else "session or secret key"
+        return "any proof, publishable key too" if route.publishable else "session, secret key or access token"
     return "session" if route.callers == "user" else route.callers
 
 
@@ -129,7 +130,7 @@ def _operation(document: Schema, route: Route) -> str:
     body = operation.get("requestBody")
     if body is not None:
         optional = "" if body["required"] else " (the body may be left out)"
-        schema = body["content"]["application/json"]["schema"]
+        schema = next(iter(body["content"].values()))["schema"]
         lines.append(_table((f"Body{optional}", "Type", ""), _fields(schema, document)).rstrip("\n"))
     answer = operation["responses"][str(route.status)].get("content", {}).get("application/json")
     if answer is not None:
@@ -301,8 +302,8 @@ def _operators_part() -> str:
 
 _FLOORS: Final = (
     ("the command line and the processes", ("__main__", "cli", "commands", "demo", "doctor", "worker", "supervisor")),
-    ("what builds, and what every request walks through", ("app", "foundation", "pipeline")),
-    ("floor 4: what callers can do", ("records", "users", "api_keys", "tenants", "operations")),
+    ("what builds, and what every request walks through", ("app", "oauth_server", "foundation", "pipeline")),
+    ("floor 4: what callers can do", ("oauth", "records", "users", "api_keys", "tenants", "operations")),
     ("floor 3: who is calling", ("callers",)),
     ("floor 2: abilities; values in, values out, no request", ("credentials", "limits", "audit")),
     ("floor 1: ground", ("wire", "db", "mail")),
@@ -315,6 +316,7 @@ _FLOORS: Final = (
             "observe",
             "data_directory",
             "errors",
+            "oauth_errors",
             "clock",
             "ids",
             "concealed",
@@ -323,6 +325,7 @@ _FLOORS: Final = (
 )
 _ROOMS: Final = {
     "commands": "what each verb of the command line does: parse, call, print",
+    "oauth": "OAuth 2.1 and OpenID Connect, one file per duty, named by its RFC word",
     "records": "a tenant's collections, served as REST",
     "users": "people: register, sign in, refresh, recover, one's own account and sessions",
     "api_keys": "where a tenant creates, lists, rotates, revokes and verifies its keys",

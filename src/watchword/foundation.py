@@ -64,8 +64,6 @@ class Foundation(msgspec.Struct, frozen=True):
     passwords: Passwords
     session_tokens: SessionTokens
     api_key_prover: ApiKeyProver
-    issuer_names: IssuerNames
-    issuer_keys: IssuerKeys
     access_tokens: AccessTokens
     proofs: VerifiedCache
     limiter: Limiter
@@ -100,36 +98,42 @@ async def lay_foundation(
     outbound = Outbound(sender, log=_line_of(log, clock, "mail"))
     opened.push_async_callback(outbound.close)
     proofs = _open_proofs(stores, opened)
-    names = IssuerNames(settings.url, default_slug=settings.default_tenant)
-    issuer_keys = IssuerKeys(
-        stores.database, stores.generations, master_secret, longest_life_seconds=_LONGEST_TOKEN_SECONDS
-    )
     return Foundation(
         stores=stores,
         log=log,
         audit=audit,
         key_ring=key_ring,
         passwords=passwords,
-        session_tokens=SessionTokens(
-            stores.database,
-            stores.generations,
-            key_ring,
-            proofs,
-            issuer=settings.token_issuer,
-            ttl_seconds=settings.token_expiration_seconds,
-            grace_seconds=settings.refresh_grace_seconds,
-            absolute_ttl_seconds=settings.session_absolute_seconds,
-        ),
+        session_tokens=_make_session_tokens(settings, stores, proofs, key_ring),
         api_key_prover=ApiKeyProver(stores.database, proofs, stores.generations),
-        issuer_names=names,
-        issuer_keys=issuer_keys,
-        access_tokens=AccessTokens(stores.database, stores.generations, issuer_keys, proofs, names),
+        access_tokens=_make_access_tokens(settings, stores, proofs, master_secret),
         proofs=proofs,
         limiter=_make_limiter(settings, stores),
         sender=sender,
         outbound=outbound,
         site=Site(api_url=settings.url, pages_url=settings.pages_url),
     )
+
+
+def _make_session_tokens(settings: Settings, stores: Stores, proofs: VerifiedCache, key_ring: KeyRing) -> SessionTokens:
+    return SessionTokens(
+        stores.database,
+        stores.generations,
+        key_ring,
+        proofs,
+        issuer=settings.token_issuer,
+        ttl_seconds=settings.token_expiration_seconds,
+        grace_seconds=settings.refresh_grace_seconds,
+        absolute_ttl_seconds=settings.session_absolute_seconds,
+    )
+
+
+def _make_access_tokens(
+    settings: Settings, stores: Stores, proofs: VerifiedCache, master_secret: bytes
+) -> AccessTokens:
+    keys = IssuerKeys(stores.database, stores.generations, master_secret, longest_life_seconds=_LONGEST_TOKEN_SECONDS)
+    names = IssuerNames(settings.url, default_slug=settings.default_tenant)
+    return AccessTokens(stores.database, stores.generations, keys, proofs, names)
 
 
 async def _open_stores(settings: Settings, opened: contextlib.AsyncExitStack) -> Stores:

@@ -19,13 +19,13 @@ class OAuthServer:
 
     def __init__(self, foundation: Foundation) -> None:
         database: Database = foundation.stores.database
-        names = foundation.issuer_names
+        names = foundation.access_tokens.names
         issuer = TokenIssuer(database, foundation.access_tokens, names)
         grants = (ClientCredentialsGrant(issuer, names),)
         tokens = TokenEndpoint(ClientAuthentication(database), grants, audit=foundation.audit)
         discovery = Discovery(
             database,
-            foundation.issuer_keys,
+            foundation.access_tokens.keys,
             names,
             grant_types=tokens.grant_types,
             api_scopes=tuple(f"{collection.name}:{action}" for collection in BUILT_IN for action in ("read", "write")),

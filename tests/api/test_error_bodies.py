@@ -12,7 +12,7 @@ import pytest
 
 from scenario import filled_names
 from support import SetClock
-from watchword import errors
+from watchword import errors, oauth_errors
 from watchword.db.database import Statement, Transaction
 from watchword.errors import WatchwordError
 from watchword.wire.problems import problem_response
@@ -65,6 +65,14 @@ CLASSES: list[tuple[WatchwordError, int, dict[str, Any]]] = [
     (errors.RateLimitExceededError(7), 429, body_of("Rate limit exceeded", "TooManyRequests", "RATE_LIMIT_EXCEEDED", retryAfter=7)),
     (errors.HeadersTooLargeError(), 431, body_of("The request headers are too large", "RequestHeaderFieldsTooLarge", "HEADERS_TOO_LARGE")),
     (errors.UnavailableError(), 503, UNAVAILABLE),
+    (oauth_errors.OAuthError(), 400, body_of("Something went wrong.", "OAuthError", "OAUTH_ERROR")),
+    (oauth_errors.InvalidOAuthRequestError(), 400, body_of("A parameter is missing or malformed", "OAuthError", "INVALID_REQUEST")),
+    (oauth_errors.InvalidClientError(), 401, body_of("Client authentication failed", "OAuthError", "INVALID_CLIENT")),
+    (oauth_errors.InvalidGrantError(), 400, body_of("The grant is invalid, expired, revoked, or was given to another client", "OAuthError", "INVALID_GRANT")),
+    (oauth_errors.UnauthorizedClientError(), 400, body_of("This client may not use this grant type", "OAuthError", "UNAUTHORIZED_CLIENT")),
+    (oauth_errors.UnsupportedGrantTypeError(), 400, body_of("This grant type is not supported", "OAuthError", "UNSUPPORTED_GRANT_TYPE")),
+    (oauth_errors.InvalidScopeError(), 400, body_of("A requested scope is unknown or more than this client may have", "OAuthError", "INVALID_SCOPE")),
+    (oauth_errors.InvalidTargetError(), 400, body_of("A requested resource is unknown or not one that this client may use", "OAuthError", "INVALID_TARGET")),
 ]  # fmt: skip
 
 AT_START_ONLY = {errors.WatchwordError, errors.WrongMasterSecretError, errors.DatabaseNewerError}
@@ -83,7 +91,12 @@ def test_an_error_has_its_exact_body(error: WatchwordError, status: int, body: d
 
 def test_the_table_has_every_error() -> None:
     """An error class that is added is added to the table above."""
-    classes = {value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, WatchwordError)}
+    classes = {
+        value
+        for module in (errors, oauth_errors)
+        for _, value in inspect.getmembers(module, inspect.isclass)
+        if issubclass(value, WatchwordError)
+    }
     assert {type(error) for error, _, _ in CLASSES} == classes - AT_START_ONLY
 
 

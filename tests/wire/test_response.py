@@ -50,5 +50,5 @@ def test_401_says_how_to_authenticate() -> None:
 def test_oauth_style_is_rfc_6749() -> None:
     """An error under /oauth has error and error_description (RFC 6749 §5.2)."""
     assert problem_response(ForbiddenError(), "oauth").body == (
-        b'{"error":"forbidden","error_description":"You are not authorized to perform this action"}'
+        b'{"error":"access_denied","error_description":"You are not authorized to perform this action"}'
     )

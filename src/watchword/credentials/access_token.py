@@ -142,13 +142,13 @@ class AccessTokens:
     ) -> None:
         self._database = database
         self._generations = generations
-        self._keys = keys
         self._cache = cache
-        self._names = names
+        self.keys = keys
+        self.names = names
 
     async def sign(self, tenant_id: str, claims: AccessClaims, *, algorithm: SigningAlgorithm, now_ms: int) -> str:
         """Return the claims as a signed token of the tenant."""
-        key = await self._keys.signing_key(tenant_id, algorithm, now_ms)
+        key = await self.keys.signing_key(tenant_id, algorithm, now_ms)
         message = encode_segment(_header(key)) + b"." + encode_segment(msgspec.json.encode(claims))
         return (message + b"." + encode_segment(await key.sign(message))).decode("ascii")
 
@@ -197,7 +197,7 @@ class AccessTokens:
             UnavailableError: the database cannot be asked.
         """
         proof = await self.prove(token, now_ms)
-        if not self._names.is_for_api(proof.tenant_slug, proof.claims.aud):
+        if not self.names.is_for_api(proof.tenant_slug, proof.claims.aud):
             raise NotAuthenticatedError(reason="the access token is for another resource")
         return proof
 
@@ -212,7 +212,7 @@ class AccessTokens:
         proof = _proof_of(claims, _require_living(facts, claims), made.key_ends_at_ms)
         if made.tenant_id not in {None, proof.tenant_id}:
             raise NotAuthenticatedError(reason="the access token's key is another tenant's")
-        if claims.iss != self._names.issuer(proof.tenant_slug):
+        if claims.iss != self.names.issuer(proof.tenant_slug):
             raise NotAuthenticatedError(reason="the access token is of another issuer")
         self._cache.remember(digest, proof, proof.subjects, mark=mark)
         return proof
@@ -226,7 +226,7 @@ class AccessTokens:
     async def _verify(self, encoded: bytes, now_ms: int) -> _Made:
         message, _, signature = encoded.rpartition(b".")
         header, _, payload = message.partition(b".")
-        found = await self._keys.find(_kid_of(header), now_ms)
+        found = await self.keys.find(_kid_of(header), now_ms)
         if found is None:
             raise NotAuthenticatedError(reason="the access token's key is none of ours")
         tenant_id, key = found

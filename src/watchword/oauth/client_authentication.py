@@ -15,9 +15,9 @@ import msgspec
 
 from watchword.credentials.client_secret import hash_client_secret, is_client_secret
 from watchword.db.database import Database
-from watchword.errors import InvalidClientError, InvalidOAuthRequestError
 from watchword.oauth.models import AuthenticationMethod, ClientCredentials, ClientSecret, OAuthClient
 from watchword.oauth.queries import find_client_by_id, list_secrets
+from watchword.oauth_errors import InvalidClientError, InvalidOAuthRequestError
 from watchword.wire.request import Request
 
 _NO_SECRET: Final = hash_client_secret("no client has this secret")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from watchword.credentials.access_token import IssuerNames
-from watchword.errors import InvalidScopeError, UnauthorizedClientError
 from watchword.oauth.grant import GrantContext
 from watchword.oauth.issue import TokenIssuer, Wanted
 from watchword.oauth.models import OAuthClient, TokenAnswer, TokenRequest
 from watchword.oauth.resources import require_resources
 from watchword.oauth.scopes import IDENTITY_SCOPES, require_scopes
+from watchword.oauth_errors import InvalidScopeError, UnauthorizedClientError
 
 
 class ClientCredentialsGrant:

@@ -46,7 +46,7 @@ class IssuedAccessToken(msgspec.Struct, frozen=True):
         return self.claims.exp - self.claims.iat
 
     def __repr__(self) -> str:
-        return f"IssuedAccessToken({self.claims.jti!r})"
+        return "IssuedAccessToken()"
 
 
 class TokenIssuer:

@@ -6,8 +6,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from watchword.credentials.access_token import IssuerNames
-from watchword.errors import InvalidTargetError
 from watchword.oauth.models import OAuthClient
+from watchword.oauth_errors import InvalidTargetError
 
 _RESOURCES_MAX: Final = 10
 

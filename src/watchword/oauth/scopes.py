@@ -6,8 +6,8 @@ import re
 from typing import Final
 
 from watchword.callers.permissions import SCOPE_PATTERN
-from watchword.errors import InvalidScopeError
 from watchword.oauth.models import OAuthClient
+from watchword.oauth_errors import InvalidScopeError
 
 IDENTITY_SCOPES: Final = ("openid", "profile", "email", "offline_access")
 """Scopes about the user and not the API (OpenID Connect Core §5.4, §11)."""

@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.callers.call import Call
-from watchword.errors import (
+from watchword.oauth.client_authentication import ClientAuthentication
+from watchword.oauth.grant import Grant, GrantContext
+from watchword.oauth.models import OAuthClient, TokenRequest
+from watchword.oauth_errors import (
     InvalidClientError,
     InvalidOAuthRequestError,
     OAuthError,
     UnauthorizedClientError,
     UnsupportedGrantTypeError,
 )
-from watchword.oauth.client_authentication import ClientAuthentication
-from watchword.oauth.grant import Grant, GrantContext
-from watchword.oauth.models import OAuthClient, TokenRequest
 from watchword.wire.response import Response, json_response
 
 

@@ -106,7 +106,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
         )
         parts.append(f"<h3>Parameters</h3><table>{rows}</table>")
     if "requestBody" in operation:
-        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        schema = next(iter(operation["requestBody"]["content"].values()))["schema"]
         parts.append(f"<h3>Body</h3>{_fields(schema, document)}")
     for status, response in operation["responses"].items():
         content = response.get("content", {}).get("application/json")

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from watchword.errors import InvalidOAuthRequestError, MalformedRequestError, UnsupportedMediaTypeError
+from watchword.errors import MalformedRequestError, UnsupportedMediaTypeError
+from watchword.oauth_errors import InvalidOAuthRequestError
 from watchword.wire.query import parse_pairs
 
 Parsed = TypeVar("Parsed", bound=msgspec.Struct)

@@ -34,7 +34,17 @@ _ERROR_SCHEMA: Final = {
     },
 }
 
+_OAUTH_ERROR_SCHEMA: Final = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
+}
+"""RFC 6749 §5.2."""
+
+_FORM: Final = "application/x-www-form-urlencoded"
+
 _SECURITY_SCHEMES: Final = {
+    "client": {"type": "http", "scheme": "basic"},
     "session": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     "sessionCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-watchword"},
     "secretKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -97,13 +107,14 @@ _HEADERS_OF_STATUS: Final = {
 
 
 def openapi_document(routes: tuple[Route, ...], *, version: str) -> dict[str, Any]:
-    """Describe the routes; ``version`` is the product's."""
-    structs = {struct for route in routes for struct in (route.body, route.answer) if _is_described(struct)}
+    """Describe the routes but for pages, which people read; ``version`` is the product's."""
+    routes = tuple(route for route in routes if route.callers != "page")
+    structs = {struct for route in routes for struct in (route.body, route.form, route.answer) if _is_described(struct)}
     structs |= {route.query for route in routes if route.query is not None}
     ordered = sorted(structs, key=lambda struct: f"{getattr(struct, '__module__', '')}.{struct!r}")
     schemas, components = msgspec.json.schema_components(ordered, ref_template=_REF)
     by_struct = dict(zip(ordered, schemas, strict=True))
-    components["Error"] = _ERROR_SCHEMA
+    components |= {"Error": _ERROR_SCHEMA, "OAuthError": _OAUTH_ERROR_SCHEMA}
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, by_struct, components)
@@ -134,7 +145,9 @@ def _operation(route: Route, schemas: dict[Any, Any], components: dict[str, Any]
         "security": _security(route),
     }
     body = schemas[route.body] if _is_described(route.body) else route.body_schema
-    if body is not None:
+    if route.form is not None:
+        operation["requestBody"] = {"required": True, "content": {_FORM: {"schema": schemas[route.form]}}}
+    elif body is not None:
         operation["requestBody"] = {
             "required": not route.body_is_optional,
             "content": {"application/json": {"schema": body}},
@@ -152,7 +165,8 @@ def _description(route: Route) -> str:
         "anyone": "Anyone may call this.",
         "user": "Needs a signed-in user.",
         "key": "Needs a key.",
-        "any caller": "Needs a session or a key.",
+        "any caller": "Needs a session, a key or an access token.",
+        "client": "An OAuth client proves itself here where one is needed.",
     }[route.callers]
     permission = f" Permission: {route.permission}." if route.permission else ""
     publishable = " A publishable key may read here." if route.publishable else ""
@@ -188,7 +202,8 @@ def _responses(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
     elif route.path.startswith("/docs"):
         media_type = "text/css" if route.path.endswith(".css") else "text/html"
         success["content"] = {media_type: {"schema": {"type": "string"}}}
-    error = {"application/json": {"schema": {"$ref": _REF.format(name="Error")}}}
+    shape = "OAuthError" if route.style == "oauth" else "Error"
+    error = {"application/json": {"schema": {"$ref": _REF.format(name=shape)}}}
     refusals = {
         str(status): {"description": sentence, "headers": _headers(status), "content": error}
         for status, sentence in sorted(_refusals(route).items())
@@ -211,7 +226,7 @@ def _refusals(route: Route) -> dict[int, str]:
         statuses |= {404, 409}
     if any(parameter["name"] == "If-Match" for parameter in route.parameters):
         statuses |= {412}
-    if route.body is not None or route.body_schema is not None:
+    if route.body is not None or route.body_schema is not None or route.form is not None:
         statuses |= {413, 415}
     return {status: _REFUSALS[status] for status in statuses}
 
@@ -222,6 +237,8 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
     publishable: list[dict[str, list[str]]] = [{"publishableKey": []}]
     if route.callers == "user":
         return user
+    if route.callers == "client":
+        return [{}, {"client": []}]
     if route.callers == "anyone" and route.permission is None:
         return [{}, *user, *key, *publishable]
     return [*([] if route.callers == "key" else user), *key, *(publishable if route.publishable else [])]
