@@ -355,13 +355,13 @@ def _layout_part() -> str:
 
 def _room(name: str) -> list[str]:
     files = [path for path in sorted((SOURCE / name).glob("*.py")) if path.name != "__init__.py"]
-    return [f"{name + '/':<26}{_ROOMS[name]}", *(_entry(path, 2) for path in files)]
+    return [f"{name + '/':<36}{_ROOMS[name]}", *(_entry(path, 2) for path in files)]
 
 
 def _entry(path: Path, indent: int) -> str:
     docstring = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n\n")[0]
     words = _SENTENCE_END.split(docstring.replace("\n", " ").replace("``", ""))[0].removesuffix(".")
-    return f"{' ' * indent}{path.name:<{26 - indent}}{words}"
+    return f"{' ' * indent}{path.name:<{36 - indent}}{words}"
 
 
 def _layers_part() -> str:
