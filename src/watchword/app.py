@@ -10,6 +10,7 @@ from watchword import __version__
 from watchword.api_keys.manage import ApiKeyManager
 from watchword.api_keys.routes import make_routes as make_api_key_routes
 from watchword.api_keys.verify import KeyVerifier
+from watchword.callers.challenges import Challenges
 from watchword.callers.identify import Identifier
 from watchword.callers.origins import OriginList
 from watchword.callers.tenant import TenantChooser
@@ -197,6 +198,7 @@ class Application:
             ),
             limiter=foundation.limiter,
             origins=self.origins,
+            challenges=Challenges(foundation.access_tokens.names),
             audit=self.audit,
             log=self.log,
             clock=self.clock,

@@ -145,6 +145,7 @@ class InsufficientScopeError(ForbiddenError):
 
     def __init__(self, scope: str) -> None:
         super().__init__(extensions={"requiredScope": scope}, cause=f"scope {scope} is missing")
+        self.scope = scope
 
 
 class SecretKeyInBrowserError(ForbiddenError):

@@ -15,10 +15,12 @@ from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.callers.call import Call
 from watchword.callers.caller import CallerKind
+from watchword.callers.challenges import Challenges
 from watchword.callers.csrf import own_origin, require_same_site
 from watchword.callers.identify import Identifier, Identity, read_credentials
 from watchword.callers.origins import OriginList
 from watchword.callers.permissions import require_permission, require_tenant
+from watchword.callers.tenant_path import enter_tenant_path
 from watchword.clock import Clock
 from watchword.errors import (
     ExpiredSessionTokenError,
@@ -47,6 +49,7 @@ _SECURITY_LINES: Final = (
 )
 _API_POLICY: Final = b"content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
 _HSTS: Final = b"strict-transport-security: max-age=63072000; includeSubDomains\r\n"
+_CARRYING_CREDENTIALS: Final = ("/api/", "/oauth/", "/t/")
 _UNMATCHED: Final = "(no route)"
 _PROVED_BY_ENDPOINT: Final = frozenset({"client", "page"})
 _OPEN: Final = _PROVED_BY_ENDPOINT | {"anyone"}
@@ -56,13 +59,14 @@ _KEYS: Final = frozenset({CallerKind.SECRET_KEY, CallerKind.PUBLISHABLE_KEY})
 class _Progress:
     """What is known of a request so far: for its headers and its log line, whichever way it ends."""
 
-    __slots__ = ("identity", "limit_lines", "reason", "route")
+    __slots__ = ("identity", "limit_lines", "reason", "route", "tenant_slug")
 
     def __init__(self) -> None:
         self.route: Route | None = None
         self.identity: Identity | None = None
         self.limit_lines = b""
         self.reason = ""
+        self.tenant_slug: str | None = None
 
 
 class Pipeline:
@@ -75,6 +79,7 @@ class Pipeline:
         identifier: Identifier,
         limiter: Limiter,
         origins: OriginList,
+        challenges: Challenges,
         audit: AuditWriter,
         log: Log,
         clock: Clock,
@@ -83,6 +88,7 @@ class Pipeline:
         self._identifier = identifier
         self._limiter = limiter
         self._origins = origins
+        self._challenges = challenges
         self._audit = audit
         self._log = log
         self._clock = clock
@@ -121,11 +127,12 @@ class Pipeline:
         bucket = address_bucket(request.client_address)
         self._limiter.require_address(bucket, now_ms)
         request.require_readable()
+        progress.tenant_slug = enter_tenant_path(request)
         if request.method == "OPTIONS":
             return self._preflight(request)
         match = self._routes.match(request.method, request.path)
         route = progress.route = match.route
-        if request.is_in_clear and request.path.startswith("/api/"):
+        if request.is_in_clear and request.path.startswith(_CARRYING_CREDENTIALS):
             raise InsecureTransportError
         if route.limit is not None:
             await self._limiter.require_attempt(route.limit, bucket, now_ms)
@@ -183,8 +190,15 @@ class Pipeline:
                 credential_id=error.key_id,
                 address=request.client_address,
             )
-        style = "document" if progress.route is None else progress.route.style
-        return problem_response(error, style)
+        route = progress.route
+        error.headers = self._challenges.headers(
+            error,
+            request,
+            identity=progress.identity,
+            permission=None if route is None else route.permission,
+            tenant_slug=progress.tenant_slug,
+        )
+        return problem_response(error, "document" if route is None else route.style)
 
     def _fail(self, request: Request, error: Exception, now_ms: int, progress: _Progress) -> Response:
         # The trace without its values: a message may quote what the caller sent.
@@ -271,13 +285,18 @@ def _require_caller(route: Route, identity: Identity | None) -> None:
             raise NotAuthenticatedError
         return
     kind = identity.caller.kind
-    if route.callers == "user" and identity.session is None:
+    if route.callers == "user" and identity.session is None and not _may_stand_for_user(route, identity):
         raise ForbiddenError(cause="only a signed-in user may call this")
     if route.callers == "key" and kind not in _KEYS:
         raise ForbiddenError(cause="only a key may call this")
     if route.permission is not None:
         require_permission(identity.caller, route.permission, public=route.publishable)
         require_tenant(identity.caller, route.permission)
+
+
+def _may_stand_for_user(route: Route, identity: Identity) -> bool:
+    """Say whether a user's access token gets in: where a scope can stand for the permission, never to the account."""
+    return route.permission is not None and identity.access is not None and identity.caller.kind is CallerKind.USER
 
 
 def _is_open(route: Route) -> bool:

@@ -223,11 +223,13 @@ async def test_hsts_is_said_over_tls_only(proxied: Api, proto: str, scheme: str)
 
 
 async def test_a_credential_in_clear_is_refused(proxied: Api) -> None:
-    """A request that reached the proxy over plain HTTP is refused under /api, whatever it carries; pages are not."""
+    """A request that reached the proxy over plain HTTP is refused wherever credentials go; what is public is not."""
     clear = {"x-forwarded-proto": "http"}
     for path, who in [("/api/users/me", "admin_a"), (PRODUCTS, "pk_live_a"), ("/api/health", "nobody")]:
         refusal = await proxied.call("GET", path, who=who, headers=clear)
         assert (refusal.status_code, refusal.json()["errors"][0]["extensions"]["code"]) == (403, "HTTPS_REQUIRED")
+    for path in ("/oauth/token", "/t/tenant-a/oauth/token", "/t/tenant-a/api/users/login"):
+        assert (await proxied.call("POST", path, headers=clear)).status_code == 403
     assert (await proxied.call("GET", "/health/live", headers=clear)).status_code == 200
 
 

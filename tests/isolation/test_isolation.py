@@ -35,17 +35,20 @@ async def test_things_of_another_tenant_are_out_of_reach(shared: Api, who: str) 
     assert await dump_of(shared.application, marks) == before
 
 
-@pytest.mark.parametrize("named", ["id", "slug"])
+@pytest.mark.parametrize("named", ["id", "slug", "path"])
 @pytest.mark.parametrize("who", CALLERS_A)
 async def test_another_tenant_cannot_be_named(shared: Api, who: str, named: str) -> None:
-    """The header that names another tenant gets every proved caller refused, whatever the route."""
+    """The header or the path that names another tenant gets every proved caller refused, whatever the route."""
     marks = marks_of(shared.world, "b")
     before = await dump_of(shared.application, marks)
-    headers = {"x-tenant-id": shared.world.tenants["b"] if named == "id" else "tenant-b"}
+    headers = {} if named == "path" else {"x-tenant-id": shared.world.tenants["b"] if named == "id" else "tenant-b"}
     for call in calls_of(shared, Victim("b")):
         if call.is_public and who == "nobody":
             continue
-        answer = await shared.call(call.route.method, call.path, who=who, json=call.body, headers=headers)
+        if named == "path" and not call.path.startswith("/api/"):
+            continue
+        path = f"/t/tenant-b{call.path}" if named == "path" else call.path
+        answer = await shared.call(call.route.method, path, who=who, json=call.body, headers=headers)
         wanted = {401} if who == "nobody" else {401, 403}
         assert answer.status_code in wanted, f"{call.name}: {answer.status_code} {answer.text}"
         assert not [mark for mark in marks if mark in answer.text], f"{call.name} tells of it"

@@ -28,6 +28,7 @@ from watchword.api_keys.queries import (
 )
 from watchword.audit.writer import AuditWriter
 from watchword.callers.origins import ORIGINS_SUBJECT
+from watchword.callers.permissions import require_no_wider
 from watchword.credentials.api_key import KeyKind, KeyMode, hash_key, is_well_formed, make_key
 from watchword.db.database import Database, Transaction
 from watchword.errors import ConflictError, ForbiddenError, NotAuthenticatedError, NotFoundError
@@ -70,6 +71,7 @@ class ApiKeyManager:
 
         Raises:
             InvalidFieldsError: a field is wrong.
+            InsufficientScopeError: the key would have more than the actor's own scopes.
             NotFoundError: there is no such tenant.
         """
         kind: KeyKind = "secret_key" if wanted.kind in {"secret", "secret_key"} else "publishable_key"
@@ -95,6 +97,8 @@ class ApiKeyManager:
             revoked_at_ms=None,
             rotated_to=None,
         )
+
+        require_no_wider(actor.scopes, record.scopes)
 
         async def store(transaction: Transaction) -> None:
             if await find_tenant(transaction, tenant_id) is None:
@@ -127,6 +131,7 @@ class ApiKeyManager:
 
         Raises:
             InvalidFieldsError: a field is wrong.
+            InsufficientScopeError: the key has, or would have, more than the actor's own scopes.
             ConflictError: the key is revoked or expired; ended keys stay as they ended.
             NotFoundError: this tenant has no such key.
         """
@@ -134,6 +139,7 @@ class ApiKeyManager:
         async def store(transaction: Transaction) -> ApiKey:
             key = await _locked_living_key(transaction, tenant_id, key_id, now_ms)
             changed = _changed(key, wanted, now_ms)
+            require_no_wider(actor.scopes, changed.scopes)
             await update_key(transaction, changed)
             _withdraw(transaction, key, changed)
             return changed
@@ -157,6 +163,7 @@ class ApiKeyManager:
         The new key has all that the old one had, and as long a life from now as that one had from its making.
 
         Raises:
+            InsufficientScopeError: the key has more than the actor's own scopes.
             ConflictError: the key is revoked, expired, disabled or rotated already.
             NotFoundError: this tenant has no such key.
         """
@@ -167,6 +174,7 @@ class ApiKeyManager:
                 raise ConflictError("The key is rotated already")
             if key.disabled_at_ms is not None:
                 raise ConflictError("The key is disabled; enable it before rotating it")
+            require_no_wider(actor.scopes, key.scopes)
             issued = _successor(key, actor, now_ms)
             end_ms = now_ms + overlap_seconds * 1000
             old = msgspec.structs.replace(

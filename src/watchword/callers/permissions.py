@@ -88,6 +88,19 @@ def is_in_scope(scopes: tuple[str, ...] | None, permission: str) -> bool:
     return False
 
 
+def require_no_wider(caller_scopes: tuple[str, ...] | None, given: tuple[str, ...] | None) -> None:
+    """Refuse to give others, or a credential, more than one's own scopes allow.
+
+    ``given`` is None for what nothing narrows.
+
+    Raises:
+        InsufficientScopeError: one of them is more.
+    """
+    for scope in ("*:*",) if given is None else given:
+        if not is_in_scope(caller_scopes, scope):
+            raise InsufficientScopeError(scope)
+
+
 def _actions(caller: Caller, resource: str) -> frozenset[str]:
     holder: CallerKind | Role | None = caller.role if caller.kind is CallerKind.USER else caller.kind
     if holder is None:

@@ -124,6 +124,11 @@ class IssuerNames:
         """Return how a tenant's API is named as a resource (RFC 8707 §2, RFC 9728 §1.2)."""
         return f"{self.issuer(slug)}/api"
 
+    def resource_metadata(self, slug: str) -> str:
+        """Return where a tenant's API is described (RFC 9728 §3.1): the resource's path goes behind the well-known one."""
+        path = "" if slug == self.default_slug else f"/t/{slug}"
+        return f"{self.url}/.well-known/oauth-protected-resource{path}/api"
+
     def is_for_api(self, slug: str, audience: tuple[str, ...]) -> bool:
         """Say whether an audience names this tenant's API, by its own name or as the whole server's."""
         return self.resource(slug) in audience or f"{self.url}/api" in audience

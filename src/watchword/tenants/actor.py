@@ -15,13 +15,15 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """Whoever makes a change.
 
     Shapes: ``subject`` is a user's or key's id, ``credential_id`` the session's or key's, ``address`` the client's;
-    ``is_super_admin`` lifts the rules that protect a tenant from its own administrators.
+    ``is_super_admin`` lifts the rules that protect a tenant from its own administrators; ``scopes`` narrow what it may
+    give to others, None narrows nothing.
     """
 
     subject: str
     credential_id: str = ""
     address: str = ""
     is_super_admin: bool = False
+    scopes: tuple[str, ...] | None = None
 
 
 OPERATOR: Final = Actor(subject="operator", is_super_admin=True)
@@ -36,6 +38,7 @@ def actor_of(call: Call) -> Actor:
         credential_id=caller.credential_id,
         address=call.request.client_address,
         is_super_admin=caller.role is Role.SUPER_ADMIN,
+        scopes=caller.scopes,
     )
 
 

@@ -1,0 +1,58 @@
+"""What a refused caller is told to bring: ``WWW-Authenticate`` (RFC 6750 §3, RFC 9728 §5.1).
+
+From the challenge alone a client finds the authorization server of the API that it called, and the scope to ask for.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from watchword.callers.identify import Identity
+from watchword.credentials.access_token import IssuerNames
+from watchword.errors import InsufficientScopeError, NotAuthenticatedError, WatchwordError
+from watchword.wire.request import Request
+
+_REALM: Final = 'realm="watchword"'
+
+
+class Challenges:
+    """Writes the challenge of a refusal; ``names`` says where each tenant's API is described."""
+
+    def __init__(self, names: IssuerNames) -> None:
+        self._names = names
+
+    def headers(
+        self,
+        error: WatchwordError,
+        request: Request,
+        *,
+        identity: Identity | None,
+        permission: str | None,
+        tenant_slug: str | None,
+    ) -> tuple[tuple[str, str], ...]:
+        """Return the headers of a refusal, with its challenge where there is one to make.
+
+        ``permission`` is the route's and ``tenant_slug`` the tenant that the path names.
+        """
+        if isinstance(error, NotAuthenticatedError):
+            # A request without a token is told no error code (RFC 6750 §3.1): it has made none.
+            code = "invalid_token" if b"authorization" in request.headers else None
+            value = self._challenge("Bearer", code, permission, tenant_slug)
+        elif isinstance(error, InsufficientScopeError) and identity is not None and identity.access is not None:
+            scheme = "Bearer" if identity.access.jkt is None else "DPoP"
+            value = self._challenge(scheme, "insufficient_scope", error.scope, tenant_slug)
+        else:
+            return error.headers
+        kept = tuple(header for header in error.headers if header[0] != "www-authenticate")
+        return (*kept, ("www-authenticate", value))
+
+    def _challenge(self, scheme: str, code: str | None, scope: str | None, tenant_slug: str | None) -> str:
+        parts = [_REALM]
+        if code is not None:
+            parts.append(f'error="{code}"')
+        if scope is not None:
+            parts.append(f'scope="{scope}"')
+        slug = tenant_slug or self._names.default_slug
+        if slug is not None:
+            parts.append(f'resource_metadata="{self._names.resource_metadata(slug)}"')
+        return f"{scheme} {', '.join(parts)}"

@@ -1,0 +1,38 @@
+"""A tenant's API under a path of its own, ``/t/{slug}/api/…``: the same routes, the tenant named by the path.
+
+It is what a tenant's access tokens are for (RFC 8707 §2), and all that a client has to be told to find the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from watchword.errors import MalformedRequestError
+from watchword.wire.request import Request
+
+_OF_TENANT: Final = re.compile(r"/t/([a-z0-9-]{2,63})(/api(?:/.*)?)", re.DOTALL)
+_HEADER: Final = b"x-tenant-id"
+
+
+def enter_tenant_path(request: Request) -> str | None:
+    """Make a request to a tenant's own path one to ``/api`` that names the tenant in its header; return the slug.
+
+    None is returned, and nothing changed, where the path names no tenant. Whether there is such a tenant, and whether
+    the caller is one of its own, is asked where it is asked of the header.
+
+    Raises:
+        MalformedRequestError: the header is there too and differs: which of two would win is a question attackers ask.
+    """
+    if not request.path.startswith("/t/"):
+        return None
+    matched = _OF_TENANT.fullmatch(request.path)
+    if matched is None:
+        return None
+    slug, path = matched.groups()
+    named = request.header(_HEADER)
+    if named not in {None, slug}:
+        raise MalformedRequestError("The path names the tenant; leave out the header X-Tenant-ID")
+    request.path = path
+    request.headers = {**request.headers, _HEADER: slug.encode("ascii")}
+    return slug
