@@ -8,7 +8,7 @@ import msgspec
 
 from watchword.app import Application
 from watchword.credentials.client_secret import hash_client_secret
-from watchword.db.database import Statement, Transaction
+from watchword.db.database import Database, Statement, Transaction
 from watchword.ids import make_id
 from watchword.oauth.models import ClientSettings
 
@@ -37,7 +37,32 @@ async def add_client(
     secret_expires_at_ms: int | None = None,
 ) -> str:
     """Store a client and return its id; a confidential one has ``SECRET``."""
-    now_ms = application.clock.now_ms()
+    return await store_client(
+        application.database,
+        tenant_id,
+        mode=mode,
+        kind=kind,
+        grants=grants,
+        scopes=scopes,
+        settings=settings,
+        secret_expires_at_ms=secret_expires_at_ms,
+        now_ms=application.clock.now_ms(),
+    )
+
+
+async def store_client(
+    database: Database,
+    tenant_id: str,
+    *,
+    mode: str = "live",
+    kind: str = "confidential",
+    grants: tuple[str, ...],
+    scopes: tuple[str, ...] | None = None,
+    settings: ClientSettings | None = None,
+    secret_expires_at_ms: int | None = None,
+    now_ms: int,
+) -> str:
+    """Store a client in a database and return its id; a confidential one has ``SECRET``."""
     client_id = make_id("oauth_client", now_ms)
 
     async def work(tx: Transaction) -> None:
@@ -64,7 +89,7 @@ async def add_client(
                 secret_expires_at_ms,
             )
 
-    await application.database.transaction(work)
+    await database.transaction(work)
     return client_id
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from watchword.db.database import Database
 from watchword.foundation import Foundation
+from watchword.oauth.authorization_codes import AuthorizationCodes
 from watchword.oauth.client_authentication import ClientAuthentication
 from watchword.oauth.discovery import Discovery
 from watchword.oauth.grant_client_credentials import ClientCredentialsGrant
+from watchword.oauth.grants import Grants
 from watchword.oauth.issue import TokenIssuer
 from watchword.oauth.routes import make_routes
 from watchword.oauth.token_endpoint import TokenEndpoint
@@ -19,6 +21,8 @@ class OAuthServer:
 
     def __init__(self, foundation: Foundation) -> None:
         database: Database = foundation.stores.database
+        self.grants = Grants(database)
+        self.authorization_codes = AuthorizationCodes(database, self.grants)
         names = foundation.access_tokens.names
         issuer = TokenIssuer(database, foundation.access_tokens, names)
         grants = (ClientCredentialsGrant(issuer, names),)

@@ -1,10 +1,12 @@
-"""Fixtures of the authorization server's tests: the inhabited installation, and a client of tenant a."""
+"""Fixtures of the authorization server's tests: the inhabited installation with a client of tenant a, or a small one."""
 
 from __future__ import annotations
 
 import pytest
 
+from grants_rig import GrantsRig
 from oauth_world import add_client
+from watchword.db.database import Database
 from world import Api
 
 
@@ -12,3 +14,9 @@ from world import Api
 async def client_id(api: Api) -> str:
     """A confidential client of tenant a that acts for itself."""
     return await add_client(api.application, api.world.tenants["a"])
+
+
+@pytest.fixture
+async def rig(database: Database) -> GrantsRig:
+    """A tenant with a member and clients, on each database."""
+    return await GrantsRig.build(database)

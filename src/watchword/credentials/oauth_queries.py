@@ -45,6 +45,10 @@ _INSERT_OPAQUE: Final = Statement(
 _INSERT_REVOKED: Final = Statement(
     "INSERT INTO oauth_revoked_tokens (jti, expires_at) VALUES ($1, $2) ON CONFLICT (jti) DO NOTHING"
 )
+_END_GRANTS_OF_SESSION: Final = Statement(
+    "UPDATE oauth_grants SET ended_at = $2 WHERE session_id = $1 AND ended_at IS NULL"
+    " AND CAST(scopes AS TEXT) NOT LIKE '%\"offline_access\"%' RETURNING id"
+)
 
 
 class StoredIssuerKey(msgspec.Struct, frozen=True):
@@ -167,3 +171,8 @@ async def insert_opaque_token(
 async def insert_revoked_token(tx: Transaction, jti: str, expires_at_ms: int) -> None:
     """Note that an access token ended before its time."""
     await tx.execute(_INSERT_REVOKED, jti, expires_at_ms)
+
+
+async def end_grants_of_session(tx: Transaction, session_id: str, now_ms: int) -> tuple[str, ...]:
+    """Mark the grants that were allowed in a session, but for those with ``offline_access``, and return their ids."""
+    return tuple(row[0] for row in await tx.fetch_rows(_END_GRANTS_OF_SESSION, session_id, now_ms))

@@ -156,3 +156,56 @@ class JwkSet(msgspec.Struct, frozen=True):
     """A tenant's public keys (RFC 7517 §5)."""
 
     keys: tuple[dict[str, Any], ...]
+
+
+class StoredGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user, or nobody but the client itself, allowed a client: every token of it hangs on this.
+
+    Shapes: ``session_id`` is the public id of the sign-in session in which it was allowed; times are Unix
+    milliseconds; after ``expires_at_ms`` nothing that hangs on it lives, however often it is refreshed.
+    """
+
+    id: str
+    tenant_id: str
+    mode: Mode
+    client_id: str
+    user_id: str | None
+    session_id: str | None
+    scopes: tuple[str, ...]
+    resources: tuple[str, ...]
+    authenticated_at_ms: int | None
+    created_at_ms: int
+    expires_at_ms: int
+    ended_at_ms: int | None
+
+
+class GrantState(msgspec.Struct, frozen=True, kw_only=True):
+    """A grant with what the database has now of its user and session; ``role`` is the user's in the tenant."""
+
+    grant: StoredGrant
+    user_disabled_at_ms: int | None
+    role: str | None
+    session_ended_at_ms: int | None
+
+
+class Consent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user allowed a client once and need not be asked again; times are Unix milliseconds."""
+
+    tenant_id: str
+    user_id: str
+    client_id: str
+    scopes: tuple[str, ...]
+    resources: tuple[str, ...]
+    created_at_ms: int
+    updated_at_ms: int
+
+
+class StoredCode(msgspec.Struct, frozen=True, kw_only=True):
+    """What an authorization code stands for; ``redirect_uri`` is None where the request left it out."""
+
+    grant_id: str
+    client_id: str
+    redirect_uri: str | None
+    code_challenge: str | None
+    nonce: str | None
+    jkt: str | None

@@ -1,0 +1,158 @@
+"""What users allow clients: grants, on which codes and tokens hang and with which they end, and remembered consents.
+
+A grant lives as long as its client, its user, the user's membership and, without ``offline_access``, the session in
+which it was allowed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from watchword.credentials.oauth_queries import end_grants_of_session
+from watchword.credentials.queries import Reader
+from watchword.db.database import Database, Transaction
+from watchword.ids import make_id
+from watchword.oauth.models import Consent, GrantState, OAuthClient, StoredGrant
+from watchword.oauth.queries_grants import (
+    delete_consent,
+    end_grant,
+    end_grants_of_consent,
+    find_consent,
+    find_grant,
+    insert_grant,
+    put_consent,
+)
+from watchword.oauth_errors import InvalidGrantError
+
+OFFLINE_ACCESS: Final = "offline_access"
+"""The scope that lets a grant outlive its session (OpenID Connect Core §11, Back-Channel Logout §2.7)."""
+
+_FETCHING_SECONDS: Final = 3_600
+"""How long after its start a grant without refresh tokens may still give its first token: longer than any code lives."""
+
+
+class Grants:
+    """Start, find and end grants; keep and withdraw consents."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def start(
+        self,
+        tx: Transaction,
+        client: OAuthClient,
+        *,
+        user_id: str | None,
+        session_id: str | None,
+        scopes: tuple[str, ...],
+        resources: tuple[str, ...],
+        authenticated_at_ms: int | None,
+        now_ms: int,
+    ) -> StoredGrant:
+        """Store that a user, or nobody, allowed the client this, and return it."""
+        grant = StoredGrant(
+            id=make_id("grant", now_ms),
+            tenant_id=client.tenant_id,
+            mode=client.mode,
+            client_id=client.id,
+            user_id=user_id,
+            session_id=session_id,
+            scopes=scopes,
+            resources=resources,
+            authenticated_at_ms=authenticated_at_ms,
+            created_at_ms=now_ms,
+            expires_at_ms=now_ms + _life_seconds(client) * 1000,
+            ended_at_ms=None,
+        )
+        await insert_grant(tx, grant)
+        return grant
+
+    async def get_living(self, reader: Reader, client: OAuthClient, grant_id: str, now_ms: int) -> StoredGrant:
+        """Return a grant of the client that still counts.
+
+        Raises:
+            InvalidGrantError: there is none, it has ended, or what it stands on is no more.
+        """
+        state = await find_grant(reader, client.tenant_id, grant_id)
+        if state is None or state.grant.client_id != client.id:
+            raise InvalidGrantError(cause="no such grant of this client")
+        _require_living(state, now_ms)
+        return state.grant
+
+    async def end(self, tx: Transaction, tenant_id: str, grant_id: str, now_ms: int) -> bool:
+        """End a grant with every code and token of it; False when there is none or it had ended."""
+        ended = await end_grant(tx, tenant_id, grant_id, now_ms)
+        tx.withdraw(_subject(grant_id))
+        return ended
+
+    async def end_of_session(self, tx: Transaction, session_id: str, now_ms: int) -> int:
+        """End the grants that were allowed in a session and were not to outlive it; return how many."""
+        ended = await end_grants_of_session(tx, session_id, now_ms)
+        tx.withdraw(*(_subject(grant_id) for grant_id in ended))
+        return len(ended)
+
+    async def find_consent(self, tenant_id: str, user_id: str, client_id: str) -> Consent | None:
+        """Return what a user allowed a client and need not be asked again, or None."""
+        return await find_consent(self._database, tenant_id, user_id, client_id)
+
+    async def keep_consent(
+        self,
+        tx: Transaction,
+        client: OAuthClient,
+        *,
+        user_id: str,
+        scopes: tuple[str, ...],
+        resources: tuple[str, ...],
+        now_ms: int,
+    ) -> Consent:
+        """Remember what a user allowed a client, beside what was allowed before."""
+        before = await find_consent(tx, client.tenant_id, user_id, client.id)
+        consent = Consent(
+            tenant_id=client.tenant_id,
+            user_id=user_id,
+            client_id=client.id,
+            scopes=scopes,
+            resources=resources,
+            created_at_ms=now_ms,
+            updated_at_ms=now_ms,
+        )
+        if before is not None:
+            consent = msgspec.structs.replace(
+                consent,
+                scopes=tuple(dict.fromkeys((*before.scopes, *scopes))),
+                resources=tuple(dict.fromkeys((*before.resources, *resources))),
+                created_at_ms=before.created_at_ms,
+            )
+        await put_consent(tx, consent)
+        return consent
+
+    async def withdraw_consent(
+        self, tx: Transaction, tenant_id: str, user_id: str, client_id: str, now_ms: int
+    ) -> tuple[str, ...]:
+        """Forget what a user allowed a client, end every grant of it and return the ids of those."""
+        await delete_consent(tx, tenant_id, user_id, client_id)
+        ended = await end_grants_of_consent(tx, tenant_id, user_id, client_id, now_ms)
+        tx.withdraw(*(_subject(grant_id) for grant_id in ended))
+        return ended
+
+
+def _life_seconds(client: OAuthClient) -> int:
+    if "refresh_token" in client.grants:
+        return client.settings.refresh_absolute_seconds
+    return client.settings.access_ttl_seconds + _FETCHING_SECONDS
+
+
+def _require_living(state: GrantState, now_ms: int) -> None:
+    grant = state.grant
+    if grant.ended_at_ms is not None or grant.expires_at_ms <= now_ms:
+        raise InvalidGrantError(cause="the grant has ended")
+    if grant.user_id is not None and (state.user_disabled_at_ms is not None or state.role is None):
+        raise InvalidGrantError(cause="the user behind the grant is disabled or no member any more")
+    if state.session_ended_at_ms is not None and OFFLINE_ACCESS not in grant.scopes:
+        raise InvalidGrantError(cause="the session behind the grant has ended")
+
+
+def _subject(grant_id: str) -> str:
+    return f"grant:{grant_id}"

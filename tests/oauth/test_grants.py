@@ -1,0 +1,167 @@
+"""Grants live as long as all that they stand on, and consents remember what was allowed."""
+
+from __future__ import annotations
+
+import pytest
+
+from grants_rig import API, GrantsRig, change, make_client
+from support import START_MS
+from tenancy import make_tenant
+from watchword.oauth.models import StoredGrant
+from watchword.oauth_errors import InvalidGrantError
+
+DAY_MS = 86_400_000
+
+
+async def is_living(rig: GrantsRig, grant: StoredGrant, now_ms: int = START_MS) -> bool:
+    try:
+        found = await rig.grants.get_living(rig.database, rig.client, grant.id, now_ms)
+    except InvalidGrantError:
+        return False
+    assert found == grant
+    return True
+
+
+async def test_a_grant_is_found_as_it_was_started(rig: GrantsRig) -> None:
+    """What was allowed comes back whole."""
+    grant = await rig.start(session_id="ses_1", scopes=("openid", "products:read"))
+    assert (grant.user_id, grant.session_id, grant.scopes, grant.resources, grant.mode) == (
+        rig.user_id,
+        "ses_1",
+        ("openid", "products:read"),
+        (API,),
+        "live",
+    )
+    assert await is_living(rig, grant)
+
+
+async def test_a_grant_of_nobody_lives(rig: GrantsRig) -> None:
+    """A client may be allowed something without any user."""
+    assert await is_living(rig, await rig.start(user_id=None, authenticated_at_ms=None))
+
+
+async def test_a_grant_has_an_absolute_end(rig: GrantsRig) -> None:
+    """At its end, however often it is refreshed, a grant is over; just before it, it is not."""
+    grant = await rig.start()
+    ends_at_ms = START_MS + 365 * DAY_MS
+    assert await is_living(rig, grant, ends_at_ms - 1)
+    assert not await is_living(rig, grant, ends_at_ms)
+
+
+async def test_a_grant_without_refresh_tokens_is_short(rig: GrantsRig) -> None:
+    """Where nothing can be refreshed, a grant ends soon after its last token."""
+    client = await make_client(rig.database, rig.tenant_id, grants=("authorization_code",))
+    grant = await rig.start(client)
+    assert grant.expires_at_ms == START_MS + (600 + 3_600) * 1000
+
+
+async def test_an_ended_grant_is_over(rig: GrantsRig) -> None:
+    """Ended once, it stays so, and ending it again changes nothing."""
+    grant = await rig.start()
+    end = lambda tx: rig.grants.end(tx, rig.tenant_id, grant.id, START_MS)  # noqa: E731 - the transaction's body
+    assert await rig.database.transaction(end) is True
+    assert not await is_living(rig, grant)
+    assert await rig.database.transaction(end) is False
+
+
+async def test_a_grant_is_another_clients_business(rig: GrantsRig) -> None:
+    """Neither another client of the tenant nor one of another tenant finds it, and another tenant cannot end it."""
+    grant = await rig.start()
+    other = await make_tenant(rig.database, "globex")
+    foreign = await make_client(rig.database, other.id)
+    for client in (rig.other_client, foreign):
+        with pytest.raises(InvalidGrantError):
+            await rig.grants.get_living(rig.database, client, grant.id, START_MS)
+    assert await rig.database.transaction(lambda tx: rig.grants.end(tx, other.id, grant.id, START_MS)) is False
+    assert await is_living(rig, grant)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE users SET disabled_at = 1",
+        "DELETE FROM memberships",
+        "UPDATE oauth_grants SET ended_at = 1",
+        "UPDATE oauth_grants SET expires_at = 1",
+        "DELETE FROM oauth_grants",
+        "DELETE FROM users",
+    ],
+)
+async def test_a_grant_falls_with_what_it_stands_on(rig: GrantsRig, statement: str) -> None:
+    """Without its user, the user's membership or its own time it is over at once."""
+    grant = await rig.start()
+    await change(rig.database, statement)
+    assert not await is_living(rig, grant)
+
+
+async def add_session(rig: GrantsRig, session_id: str) -> None:
+    await change(
+        rig.database,
+        "INSERT INTO sessions (id, sid_hash, user_id, current_jti, current_issued_at, current_expires_at, address,"
+        " user_agent, created_at, refreshed_at, expires_at) VALUES ($1, $2, $3, '', 1, 1, '', '', 1, 1, 1)",
+        session_id,
+        session_id.encode(),
+        rig.user_id,
+    )
+
+
+async def test_a_grant_ends_with_its_session_unless_offline(rig: GrantsRig) -> None:
+    """Signing out is the end of what was allowed in the session, but for offline access (Back-Channel Logout §2.7)."""
+    await add_session(rig, "ses_1")
+    bound = await rig.start(session_id="ses_1")
+    offline = await rig.start(session_id="ses_1", scopes=("openid", "offline_access"))
+    await change(rig.database, "UPDATE sessions SET ended_at = 1")
+    assert not await is_living(rig, bound)
+    assert await is_living(rig, offline)
+
+
+async def test_ending_a_session_ends_its_grants(rig: GrantsRig) -> None:
+    """Of a session's grants those without offline access are marked, once, and no other session's."""
+    bound = await rig.start(session_id="ses_1")
+    offline = await rig.start(session_id="ses_1", scopes=("openid", "offline_access"))
+    elsewhere = await rig.start(session_id="ses_2")
+    end = lambda tx: rig.grants.end_of_session(tx, "ses_1", START_MS)  # noqa: E731 - the transaction's body
+    assert await rig.database.transaction(end) == 1
+    assert await rig.database.transaction(end) == 0
+    assert [await is_living(rig, grant) for grant in (bound, offline, elsewhere)] == [False, True, True]
+
+
+async def keep(rig: GrantsRig, *scopes: str, now_ms: int = START_MS) -> None:
+    await rig.database.transaction(
+        lambda tx: rig.grants.keep_consent(
+            tx, rig.client, user_id=rig.user_id, scopes=scopes, resources=(API,), now_ms=now_ms
+        )
+    )
+
+
+async def test_consents_add_up(rig: GrantsRig) -> None:
+    """What was allowed later stands beside what was allowed before, each once."""
+    await keep(rig, "openid", "products:read")
+    await keep(rig, "products:read", "orders:read", now_ms=START_MS + 5)
+    consent = await rig.grants.find_consent(rig.tenant_id, rig.user_id, rig.client.id)
+    assert consent is not None
+    assert consent.scopes == ("openid", "products:read", "orders:read")
+    assert consent.resources == (API,)
+    assert (consent.created_at_ms, consent.updated_at_ms) == (START_MS, START_MS + 5)
+
+
+async def test_a_consent_is_to_one_client_in_one_tenant(rig: GrantsRig) -> None:
+    """Nothing is remembered for another client, user or tenant."""
+    await keep(rig, "openid")
+    assert await rig.grants.find_consent(rig.tenant_id, rig.user_id, rig.other_client.id) is None
+    assert await rig.grants.find_consent(rig.tenant_id, "usr_other", rig.client.id) is None
+    assert await rig.grants.find_consent("ten_other", rig.user_id, rig.client.id) is None
+
+
+async def test_withdrawing_a_consent_ends_its_grants(rig: GrantsRig) -> None:
+    """Every grant of the user to this client ends, whenever it was given, and no other."""
+    await keep(rig, "openid")
+    ended = [await rig.start(), await rig.start(scopes=("offline_access",))]
+    spared = await rig.start(rig.other_client)
+    withdrawn = await rig.database.transaction(
+        lambda tx: rig.grants.withdraw_consent(tx, rig.tenant_id, rig.user_id, rig.client.id, START_MS)
+    )
+    assert set(withdrawn) == {grant.id for grant in ended}
+    assert [await is_living(rig, grant) for grant in ended] == [False, False]
+    await rig.grants.get_living(rig.database, rig.other_client, spared.id, START_MS)
+    assert await rig.grants.find_consent(rig.tenant_id, rig.user_id, rig.client.id) is None
