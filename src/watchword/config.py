@@ -85,6 +85,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     backlog: int
     requests_per_minute_per_address: int
     logins_per_minute_per_address: int
+    token_requests_per_minute_per_address: int
     allowed_origins: tuple[str, ...]
     plans: Mapping[str, PlanLimits]
     smtp_url: Secret | None

@@ -192,7 +192,9 @@ def _make_limiter(settings: Settings, stores: Stores) -> Limiter:
     return Limiter(
         plans=settings.plans,
         address_per_minute=settings.requests_per_minute_per_address,
-        attempts=attempts_with(logins_per_minute=settings.logins_per_minute_per_address),
+        attempts=attempts_with(
+            login=settings.logins_per_minute_per_address, token=settings.token_requests_per_minute_per_address
+        ),
         shares=None if alone else Shares(stores.bookkeeping),
     )
 

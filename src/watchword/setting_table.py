@@ -297,6 +297,14 @@ SETTINGS: Final = (
         sentence="Sign-ins that one client address may try before any lock-out looks at them; 0 is no limit.",
     ),
     Setting(
+        field="token_requests_per_minute_per_address",
+        variable="WATCHWORD_TOKEN_REQUESTS_PER_MINUTE_PER_ADDRESS",
+        kind=a_number(0, 1_000_000_000),
+        default="6000",
+        unit="requests a minute",
+        sentence="Requests that one client address may send to OAuth's token endpoint; 0 is no limit.",
+    ),
+    Setting(
         field="allowed_origins",
         variable="WATCHWORD_ALLOWED_ORIGINS",
         kind=an_origin_list(),

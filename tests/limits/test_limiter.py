@@ -112,7 +112,7 @@ async def test_attempts_are_counted_by_name() -> None:
 async def test_the_operator_sets_the_number_of_sign_ins() -> None:
     """Sign-ins of one address are bounded by the operator's number; 0 is no bound."""
     for allowed, passes in [(1, [True, False, False]), (0, [True, True, True])]:
-        limiter = Limiter(plans=PLANS, address_per_minute=0, attempts=attempts_with(logins_per_minute=allowed))
+        limiter = Limiter(plans=PLANS, address_per_minute=0, attempts=attempts_with(login=allowed))
         passed = []
         for _ in range(3):
             try:
@@ -236,5 +236,6 @@ def test_every_attempt_policy_says_what_a_dead_store_means() -> None:
         "mail": "refuse",
         "code": "refuse",
         "verify_key": "count on this node",
+        "token": "count on this node",
     }
     assert Policy("a", 1, 60).when_store_is_down == "count on this node"

@@ -36,6 +36,7 @@ ATTEMPTS: Final = {
 """Limits of single endpoints, counted per client address. The account's own lock-out stands in the database."""
 
 
-def attempts_with(*, logins_per_minute: int) -> dict[str, Policy]:
-    """Return the limits of single endpoints with the operator's number of sign-ins a minute, 0 for no limit."""
-    return {**ATTEMPTS, "login": msgspec.structs.replace(ATTEMPTS["login"], count=logins_per_minute)}
+def attempts_with(**counts: int) -> dict[str, Policy]:
+    """Return the limits of single endpoints with the operator's numbers for some of them, 0 for no limit."""
+    changed = {name: msgspec.structs.replace(ATTEMPTS[name], count=count) for name, count in counts.items()}
+    return {**ATTEMPTS, **changed}
