@@ -55,8 +55,23 @@ def test_json_lines() -> None:
 def test_console_lines() -> None:
     """The console form is one line each too, with odd values in quotes."""
     request, event = written("console")
-    assert request.startswith("2026-01-07T10:00:00.000Z info    event=request requestId=req_1 method=GET")
+    assert request == (
+        "2026-01-07T10:00:00.000Z info    event=request requestId=req_1 method=GET route=/api/users/me"
+        " status=200 microseconds=42 tenant=ten_1 caller=user credential=ses_1"
+    )
     assert event.endswith(r'message="two words\n{\"event\":\"forged\"}" count=3')
+
+
+def test_console_line_of_a_stranger() -> None:
+    """What is empty is left out, and nothing that a stranger sent or caused can begin a field of its own."""
+    stream = io.BytesIO()
+    log = Log(stream, log_format="console")
+    log.request(RequestLine(LINE.at, "req_1", "GE T=x", "(no route)", 404, 7, "", "", "", "NOT_FOUND: a\nb"))
+    log.close()
+    assert stream.getvalue().decode() == (
+        '2026-01-07T10:00:00.000Z info    event=request requestId=req_1 method="GE T=x" route="(no route)"'
+        ' status=404 microseconds=7 reason="NOT_FOUND: a\\nb"\n'
+    )
 
 
 @pytest.mark.parametrize(("level", "lines"), [("debug", 2), ("info", 2), ("warning", 1), ("error", 0)])
