@@ -46,7 +46,8 @@ from watchword.users.sessions import Sessions
 from watchword.wire.asgi import Message, Receive, Send, make_body_reader, send_response, target_of
 from watchword.wire.client_address import ClientAddresses
 from watchword.wire.fast_lane import DefaultLines
-from watchword.wire.request import BodyReader, Request
+from watchword.wire.known_heads import KnownHeads
+from watchword.wire.request import BodyReader, Head, Request
 from watchword.wire.response import Response
 from watchword.wire.routes import Route, RouteTable
 
@@ -107,6 +108,7 @@ class Application:
         self.connections_per_address = settings.connections_per_address
         self.connections: Counter[str] = Counter()
         self.default_lines = DefaultLines()
+        self.known_heads = KnownHeads()
 
     @classmethod
     async def open(cls, settings: Settings, *, clock: Clock | None = None, log: Log | None = None) -> Application:
@@ -141,7 +143,7 @@ class Application:
         self,
         method: str,
         target: bytes,
-        headers: list[tuple[bytes, bytes]],
+        headers: list[tuple[bytes, bytes]] | Head,
         *,
         peer: str,
         scheme: str,

@@ -19,7 +19,8 @@ from watchword.errors import WatchwordError
 from watchword.wire import fast_lane
 from watchword.wire.asgi import Message, Receive, Send, make_body_reader, send_response, target_of
 from watchword.wire.fast_lane import DefaultLines, FastLaneProtocol
-from watchword.wire.request import BodyReader, Request
+from watchword.wire.known_heads import KnownHeads
+from watchword.wire.request import BodyReader, Head, Request
 from watchword.wire.response import Response
 
 SHORT = 0.6
@@ -48,6 +49,7 @@ class Answers:
         self.connections_per_address = 4
         self.connections: Counter[str] = Counter()
         self.default_lines = DefaultLines()
+        self.known_heads = KnownHeads()
         self.gate = asyncio.Event()
         self.waiting = 0
         self.ended: list[str] = []
@@ -65,7 +67,7 @@ class Answers:
         self,
         method: str,
         target: bytes,
-        headers: list[tuple[bytes, bytes]],
+        headers: list[tuple[bytes, bytes]] | Head,
         *,
         peer: str,
         scheme: str,

@@ -42,6 +42,7 @@ _ALONE: Final = frozenset({b"authorization", *_KEY_HEADERS, *_PUBLISHABLE_HEADER
 _DECIDING: Final = _ALONE | {b"cookie", b"x-tenant-id", b"origin", b"sec-fetch-site"}
 """Every header that has a part in who is calling; a header that joins them must join here (a test holds it so)."""
 
+_DIGEST: Final = "digest of the only deciding header"
 _NEVER_MS: Final = 2**63 - 1
 
 
@@ -218,11 +219,13 @@ def _digest_of_only_header(request: Request) -> bytes | None:
 
     One header and nothing beside it that could change the outcome: what it gave before, it gives again.
     """
-    headers = request.headers
-    deciding = [name for name in headers if name in _DECIDING]
-    if len(deciding) != 1 or deciding[0] not in _ALONE:
-        return None
-    return sha256(b"%b: %b" % (deciding[0], headers[deciding[0]])).digest()
+    derived = request.head.derived
+    if _DIGEST not in derived:
+        headers = request.headers
+        deciding = [name for name in headers if name in _DECIDING]
+        is_alone = len(deciding) == 1 and deciding[0] in _ALONE
+        derived[_DIGEST] = sha256(b"%b: %b" % (deciding[0], headers[deciding[0]])).digest() if is_alone else None
+    return derived[_DIGEST]
 
 
 def read_credentials(request: Request) -> Presented:

@@ -19,8 +19,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from watchword.errors import HeadersTooLargeError, MalformedRequestError, TargetTooLongError, WatchwordError
 from watchword.wire.asgi import send_response
 from watchword.wire.client_address import address_bucket
+from watchword.wire.known_heads import KnownHeads, KnownRequest
 from watchword.wire.problems import unread_request_response
-from watchword.wire.request import Request
+from watchword.wire.request import Head, Request
 from watchword.wire.response import STATUS_LINES, Response
 
 _BODYLESS: Final = frozenset({b"GET", b"HEAD"})
@@ -56,13 +57,14 @@ class Answering(Protocol):
     connections_per_address: int
     connections: Counter[str]
     default_lines: DefaultLines
+    known_heads: KnownHeads
 
     def is_trusted_proxy(self, peer: str) -> bool: ...  # noqa: D102 - documented at the application
 
     def note_unread_request(self, error: WatchwordError) -> str: ...  # noqa: D102 - the same
 
     def make_request(  # noqa: D102 - the same
-        self, method: str, target: bytes, headers: list[tuple[bytes, bytes]], *, peer: str, scheme: str
+        self, method: str, target: bytes, headers: list[tuple[bytes, bytes]] | Head, *, peer: str, scheme: str
     ) -> Request: ...
 
     def answer(self, request: Request) -> Coroutine[Any, Any, Response]: ...  # noqa: D102 - the same
@@ -95,6 +97,9 @@ class FastLaneProtocol(HttpToolsProtocol):
         self._peer = self.client[0] if self.client else ""
         self._bucket = address_bucket(self._peer)
         self._in_fast_lane = False
+        self._is_between_requests = True
+        self._stands_behind_plain_get = False
+        self._keeps_alive = True
         self._is_refused = False
         self._head_is_complete = False
         self._has_host = False
@@ -123,6 +128,20 @@ class FastLaneProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read what came; what is no HTTP, or never ends, is refused."""
         self._unset_keepalive_if_required()
+        if self._stands_behind_plain_get and self._may_answer_now():
+            known = self._application.known_heads.find(data)
+            if known is not None:
+                self._answer_known(known)
+                return
+        was_between_requests = self._is_between_requests
+        self._stands_behind_plain_get = False
+        self._read(data)
+        if self._waiting_since is not None:
+            self._bound_unended(len(data))
+        elif was_between_requests and self._in_fast_lane and not self._is_refused:
+            self._learn(data)
+
+    def _read(self, data: bytes) -> None:
         rest = data
         while rest and not self._is_refused:
             try:
@@ -134,8 +153,6 @@ class FastLaneProtocol(HttpToolsProtocol):
                 self._refuse(_refusal_behind(error))
             else:
                 break
-        if self._waiting_since is not None:
-            self._bound_unended(len(data))
 
     def on_message_begin(self) -> None:
         """Begin a request; the ASGI scope is made later and only where it is needed."""
@@ -143,7 +160,7 @@ class FastLaneProtocol(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self._in_fast_lane = self._application.fast_lane
-        self._head_is_complete = self._has_host = False
+        self._head_is_complete = self._has_host = self._is_between_requests = False
         self._head_bytes = self._body_bytes = 0
         self._waiting_since = self._began = self.loop.time()
 
@@ -176,9 +193,7 @@ class FastLaneProtocol(HttpToolsProtocol):
             self._in_fast_lane
             and self.parser.get_method() in _BODYLESS
             and self.url.startswith(b"/")
-            and (self.cycle is None or self.cycle.response_complete)
-            and not self.flow.write_paused
-            and self.transport.get_write_buffer_size() < _WRITE_BUFFER_MAX
+            and self._may_answer_now()
             and version == "1.1"
         ):
             return
@@ -189,8 +204,11 @@ class FastLaneProtocol(HttpToolsProtocol):
         """Answer, if this request is in the fast lane; else tell ASGI that the body is complete."""
         self._waiting_since = None
         self._idle_since = self.loop.time()
+        self._is_between_requests = True
         if self._in_fast_lane:
-            self._answer_now()
+            # Asked here: behind the end of the message the parser has forgotten it.
+            self._keeps_alive = self.parser.should_keep_alive()
+            self._answer_now(self.parser.get_method().decode("ascii"), self.headers)
         else:
             super().on_message_complete()
 
@@ -223,11 +241,29 @@ class FastLaneProtocol(HttpToolsProtocol):
         if b"#" in self.url:
             raise MalformedRequestError("The request target holds a fragment")
 
-    def _answer_now(self) -> None:
-        method = self.parser.get_method().decode("ascii")
+    def _may_answer_now(self) -> bool:
+        """Say whether nothing is under way that an answer would overtake, and the client takes its answers."""
+        return (
+            (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+            and self.transport.get_write_buffer_size() < _WRITE_BUFFER_MAX
+        )
+
+    def _learn(self, data: bytes) -> None:
+        """Remember the headers of the request just answered, if all of it and nothing else came in one piece."""
+        if self._keeps_alive and data.startswith(b"GET "):
+            self._stands_behind_plain_get = self._application.known_heads.learn(data, self.headers)
+
+    def _answer_known(self, known: KnownRequest) -> None:
+        """Answer a request whose headers the parser read before; its state is that behind such a request already."""
+        self._idle_since = self.loop.time()
+        self.url, self.headers = known.target, known.head.pairs
+        self._answer_now("GET", known.head)
+
+    def _answer_now(self, method: str, headers: list[tuple[bytes, bytes]] | Head) -> None:
         application = self._application
         coro = application.answer(
-            application.make_request(method, self.url, self.headers, peer=self._peer, scheme=self.scheme or "http")
+            application.make_request(method, self.url, headers, peer=self._peer, scheme=self.scheme or "http")
         )
         try:
             waiting_for = coro.send(None)
@@ -237,7 +273,7 @@ class FastLaneProtocol(HttpToolsProtocol):
             self._carry_over(coro, waiting_for, method)
 
     def _write(self, response: Response, method: str) -> None:
-        keep_alive = self.parser.should_keep_alive() and not self.transport.is_closing()
+        keep_alive = self._keeps_alive and not self.transport.is_closing()
         parts = [
             STATUS_LINES[response.status],
             response.lines,

@@ -50,6 +50,23 @@ def decode_percent(text: bytes) -> str:
         raise ValueError("is not valid UTF-8") from None
 
 
+class Head:
+    """The headers of a request, read; requests whose headers came as the very same bytes share one.
+
+    Shapes: ``pairs`` are the headers as they came, names in lower case; ``fields`` finds them by name; ``fault`` says
+    what is wrong with them, if anything is; ``derived`` is where others keep what follows from these headers and
+    nothing else, under a name of their own.
+    """
+
+    __slots__ = ("derived", "fault", "fields", "pairs")
+
+    def __init__(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        self.pairs = list(headers)
+        self.fields = dict(headers)
+        self.fault = "" if len(self.fields) == len(headers) else _find_repeated(headers)
+        self.derived: dict[str, bytes | None] = {}
+
+
 class Request:
     """Method, path, query, headers and where it came from.
 
@@ -63,6 +80,7 @@ class Request:
         "_fault",
         "_read_body",
         "client_address",
+        "head",
         "headers",
         "id",
         "is_in_clear",
@@ -76,7 +94,7 @@ class Request:
         self,
         method: str,
         target: bytes,
-        headers: Sequence[tuple[bytes, bytes]],
+        headers: Sequence[tuple[bytes, bytes]] | Head,
         *,
         client_address: str,
         scheme: str,
@@ -85,12 +103,11 @@ class Request:
         self.id = ""
         self.is_in_clear = False
         self.method = method
-        self._fault = ""
+        head = self.head = headers if isinstance(headers, Head) else Head(headers)
+        self.headers = head.fields
+        self._fault = head.fault
         path, _, self.query = target.partition(b"?")
         self.path = path.decode("latin-1") if b"%" not in path and path.isascii() else self._decode_path(path)
-        self.headers = dict(headers)
-        if len(self.headers) != len(headers):
-            self._look_for_repeated(headers)
         self.client_address = client_address
         self.scheme = scheme
         self._read_body = read_body
@@ -130,10 +147,11 @@ class Request:
             self._fault = "The path holds a NUL character"
         return decoded
 
-    def _look_for_repeated(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        seen: set[bytes] = set()
-        for name, _ in headers:
-            if name in seen and name in SINGLE_HEADERS:
-                self._fault = f"The header {name.decode('latin-1')} came more than once"
-                return
-            seen.add(name)
+
+def _find_repeated(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    seen: set[bytes] = set()
+    for name, _ in headers:
+        if name in seen and name in SINGLE_HEADERS:
+            return f"The header {name.decode('latin-1')} came more than once"
+        seen.add(name)
+    return ""

@@ -1,0 +1,69 @@
+"""Headers that came before as the very same bytes, so that they need not be read again.
+
+One of the places that may be less plain for speed (``bench/answer.py``): on a kept connection little but the request
+line changes from one request to the next, and the parser with its callbacks took a third of an answer. What is
+remembered is how bytes read, never whether a caller may do anything: that is asked for each request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from typing import Final, NamedTuple
+
+from watchword.wire.request import Head
+
+_REQUEST_LINE: Final = re.compile(rb"GET (/[A-Za-z0-9/._~%?&=,:@+\[\]-]{0,2000}) HTTP/1\.1")
+"""A request line that can be read in one way only; any other is left to the parser."""
+
+_END: Final = b"\r\n\r\n"
+
+HEADERS_BYTES_MAX: Final = 4096
+"""The longest headers that are remembered: far inside the bounds that a request has, and a bound on the memory."""
+
+_HEADS_MAX: Final = 512
+"""Distinct headers that are remembered, of the callers who called last: at most some 4 MiB."""
+
+
+class KnownRequest(NamedTuple):
+    """A request whose headers were known; a tuple, since one is made for each request."""
+
+    target: bytes
+    head: Head
+
+
+class KnownHeads:
+    """The headers of plain GET requests by their bytes; the oldest make room. Used from the event loop only."""
+
+    def __init__(self, heads_max: int = _HEADS_MAX) -> None:
+        self._heads_max = heads_max
+        self._heads: OrderedDict[bytes, Head] = OrderedDict()
+
+    def find(self, data: bytes) -> KnownRequest | None:
+        """Read what came, if it is exactly one request with known headers.
+
+        The first line end is that of the request line, which the pattern makes sure of; all behind it stood so, byte
+        for byte, when the parser read it as the headers of one request and its end.
+        """
+        line_bytes = data.find(b"\r\n")
+        head = self._heads.get(data[line_bytes:])
+        if head is None:
+            return None
+        line = _REQUEST_LINE.fullmatch(data, 0, line_bytes)
+        return None if line is None else KnownRequest(line[1], head)
+
+    def learn(self, data: bytes, headers: list[tuple[bytes, bytes]]) -> bool:
+        """Remember how headers read, if ``data`` is one request and no more; say whether it is.
+
+        The parser has taken the data and found one GET request without a body, or the end of one, with these headers.
+        """
+        block = data[data.find(b"\r\n") :]
+        # A line end for the request line, each header and the empty line, and no other of any kind: nothing that
+        # could be divided in another way.
+        ends = len(headers) + 2
+        is_plain = block.endswith(_END) and block.count(b"\r\n") == block.count(b"\n") == block.count(b"\r") == ends
+        if is_plain and len(block) <= HEADERS_BYTES_MAX and self._heads_max and block not in self._heads:
+            if len(self._heads) >= self._heads_max:
+                self._heads.popitem(last=False)
+            self._heads[block] = Head(headers)
+        return is_plain

@@ -1,0 +1,244 @@
+"""Headers known by their bytes: whether they are known or read anew, nobody can tell by the answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import uvicorn
+from hypothesis import given
+from hypothesis import strategies as st
+from uvicorn.server import ServerState
+
+from watchword.errors import WatchwordError
+from watchword.wire.asgi import Message, Receive, Send, make_body_reader, send_response, target_of
+from watchword.wire.fast_lane import DefaultLines, FastLaneProtocol
+from watchword.wire.known_heads import HEADERS_BYTES_MAX, KnownHeads
+from watchword.wire.request import BodyReader, Head, Request
+from watchword.wire.response import Response
+
+PLAIN = b"\r\nHost: a\r\nX-One: 1\r\n\r\n"
+
+HEADERS = (
+    PLAIN,
+    b"\r\nHost: a\r\nAuthorization: Bearer b\r\nConnection: keep-alive\r\n\r\n",
+    b"\r\nhost:a\r\nX-Two:  \t2 \r\nx-two: 3\r\n\r\n",
+    b"\r\nHost: a\r\nHost: b\r\n\r\n",
+    b"\r\nHost: a\r\nX-Odd: \xff\r\n\r\n",
+    b"\r\nHost: a\r\nConnection: close\r\n\r\n",
+    b"\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+    b"\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+    b"\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+    b"\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Trailer: 1\r\n\r\n",
+    b"\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
+    b"\r\nHost: a\r\nX-Folded: 1\r\n 2\r\n\r\n",
+    b"\r\nHost: a\nX-One: 1\r\n\r\n",
+    b"\r\nHost: a\rX-One: 1\r\n\r\n",
+    b"\r\nHost: a\r\nX-One: 1\n\n",
+    b"\r\nX-One: 1\r\n\r\n",
+    b"\r\nHost: a\r\nX-Odd : 1\r\n\r\n",
+    b"\r\n\r\n",
+)
+LINES = (
+    b"GET /a HTTP/1.1",
+    b"GET /b?c=%64 HTTP/1.1",
+    b"GET /wait HTTP/1.1",
+    b"HEAD /a HTTP/1.1",
+    b"POST /a HTTP/1.1",
+    b"OPTIONS * HTTP/1.1",
+    b"GET /a HTTP/1.0",
+    b"GET /a#b HTTP/1.1",
+    b"GET http://a/b HTTP/1.1",
+    b"GET /a  HTTP/1.1",
+    b"get /a HTTP/1.1",
+    b"GET /\xc3\xa9 HTTP/1.1",
+    b"\r\nGET /a HTTP/1.1",
+    b"GET /a",
+    b"",
+)
+
+
+def likely(first: int, choices: Sequence[bytes]) -> st.SearchStrategy[bytes]:
+    """Choose one of the first few most of the time."""
+    return st.one_of(st.sampled_from(choices[:first]), st.sampled_from(choices[:first]), st.sampled_from(choices))
+
+
+REQUESTS = st.tuples(likely(3, LINES), likely(2, HEADERS)).map(b"".join)
+PIECES = st.lists(st.one_of(REQUESTS, REQUESTS, REQUESTS, st.binary(max_size=4)), min_size=1, max_size=8)
+
+
+@st.composite
+def chunks(draw: st.DrawFn) -> list[bytes]:
+    """A stream of requests and what is none, in the pieces that it was written in or cut anywhere."""
+    pieces = draw(PIECES)
+    cut: list[bytes] = []
+    for piece in pieces:
+        at = draw(st.one_of(st.none(), st.none(), st.integers(0, len(piece))))
+        if at is None:
+            cut.append(piece)
+        elif at == 0 and cut:
+            cut[-1] += piece
+        else:
+            cut += [piece[:at], piece[at:]]
+    return [piece for piece in cut if piece]
+
+
+class Transport(asyncio.Transport):
+    """Keeps what is written, and says that it is open until it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        self.closed = True
+
+    abort = close
+
+    def pause_reading(self) -> None:
+        """Go on reading, so that what is behind is looked at too."""
+
+    resume_reading = pause_reading
+
+
+class Echo:
+    """An application that answers with all it was told; ``/wait`` waits a turn first."""
+
+    def __init__(self, known_heads: KnownHeads) -> None:
+        self.fast_lane = True
+        self.header_seconds = self.body_seconds = 60.0
+        self.connections_per_address = 4
+        self.connections: Counter[str] = Counter()
+        self.default_lines = DefaultLines()
+        self.known_heads = known_heads
+
+    def is_trusted_proxy(self, peer: str) -> bool:
+        return peer == "trusted"
+
+    def note_unread_request(self, error: WatchwordError) -> str:
+        return error.code
+
+    def make_request(
+        self,
+        method: str,
+        target: bytes,
+        headers: list[tuple[bytes, bytes]] | Head,
+        *,
+        peer: str,
+        scheme: str,
+        read_body: BodyReader | None = None,
+    ) -> Request:
+        return Request(method, target, headers, client_address=peer, scheme=scheme, read_body=read_body)
+
+    async def answer(self, request: Request) -> Response:
+        if request.path == "/wait":
+            await asyncio.sleep(0)
+        told = (request.method, request.path, request.query, request.head.pairs, request.headers, request.head.fault)
+        return Response(200, repr((*told, request.client_address, request.scheme)).encode(), b"")
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        read = make_body_reader(receive, declared_bytes=None, body_bytes_max=1_000, body_seconds=60)
+        headers = list(scope["headers"])
+        request = self.make_request(
+            scope["method"], target_of(scope), headers, peer="127.0.0.1", scheme="http", read_body=read
+        )
+        await send_response(send, await self.answer(request), method=scope["method"])
+
+
+async def converse(received: list[bytes], known_heads: KnownHeads, *, connections: int = 1) -> list[tuple[bytes, bool]]:
+    """Feed the chunks to one connection after another; return what each wrote, and whether it was closed."""
+    config = uvicorn.Config(
+        Echo(known_heads),
+        http=FastLaneProtocol,
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+    )
+    config.load()
+    told = []
+    for _ in range(connections):
+        protocol = FastLaneProtocol(config=config, server_state=ServerState(), app_state={})
+        transport = Transport()
+        protocol.connection_made(transport)
+        for chunk in received:
+            if not transport.closed:
+                protocol.data_received(chunk)
+            for _ in range(3):
+                await asyncio.sleep(0)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        told.append((transport.written, transport.closed))
+        protocol.connection_lost(None)
+    return told
+
+
+@given(chunks())
+def test_nobody_can_tell_whether_headers_were_known(received: list[bytes]) -> None:
+    """Any stream, cut anywhere, gets the same answers byte for byte and the same end with headers known and without."""
+    with asyncio.Runner() as runner:
+        known = runner.run(converse(received, KnownHeads(), connections=2))
+        assert known == runner.run(converse(received, KnownHeads(0), connections=2))
+
+
+@pytest.mark.parametrize("headers", HEADERS[:5])
+def test_known_headers_are_not_read_again(headers: bytes) -> None:
+    """The second plain request on a connection is found; so is one with another target."""
+    known_heads = KnownHeads()
+    asyncio.run(converse([b"GET /a HTTP/1.1" + headers], known_heads))
+    found = known_heads.find(b"GET /b?c HTTP/1.1" + headers)
+    assert found is not None
+    assert found.target == b"/b?c"
+    assert found.head.pairs[0] == (b"host", b"a")
+
+
+@pytest.mark.parametrize("headers", HEADERS[5:])
+def test_other_headers_are_never_known(headers: bytes) -> None:
+    """Headers that decide how a message is read, or could be divided in two ways, are left to the parser each time."""
+    known_heads = KnownHeads()
+    asyncio.run(converse([b"GET /a HTTP/1.1" + headers, b"GET /b HTTP/1.1\r\nHost: a\r\n\r\n"], known_heads))
+    assert known_heads.find(b"GET /a HTTP/1.1" + headers) is None
+
+
+@pytest.mark.parametrize("line", [*LINES[3:], b"GET /" + b"a" * 3000 + b" HTTP/1.1"])
+def test_another_request_line_is_never_known(line: bytes) -> None:
+    """A request line that is not the plainest is left to the parser, whatever stands behind it."""
+    known_heads = KnownHeads()
+    assert known_heads.learn(b"GET /a HTTP/1.1" + PLAIN, [(b"host", b"a"), (b"x-one", b"1")])
+    assert known_heads.find(b"GET /a HTTP/1.1" + PLAIN) is not None
+    assert known_heads.find(line + PLAIN) is None
+
+
+@pytest.mark.parametrize("behind", [b"\r\n", b"G", b"GET /a HTTP/1.1" + PLAIN])
+def test_what_stands_behind_is_the_parsers(behind: bytes) -> None:
+    """A request with anything behind it is not known."""
+    known_heads = KnownHeads()
+    assert known_heads.learn(b"GET /a HTTP/1.1" + PLAIN, [(b"host", b"a"), (b"x-one", b"1")])
+    assert known_heads.find(b"GET /a HTTP/1.1" + PLAIN + behind) is None
+
+
+def test_memory_is_bounded() -> None:
+    """The oldest headers make room, and long ones are not kept at all."""
+    known_heads = KnownHeads(2)
+    lines = [b"\r\nhost: %d\r\n\r\n" % number for number in range(3)]
+    for line in lines:
+        known_heads.learn(b"GET / HTTP/1.1" + line, [(b"host", b"x")])
+    assert [known_heads.find(b"GET / HTTP/1.1" + line) is not None for line in lines] == [False, True, True]
+    long = b"\r\nhost: %b\r\n\r\n" % (b"a" * HEADERS_BYTES_MAX)
+    known_heads.learn(b"GET / HTTP/1.1" + long, [(b"host", b"a" * HEADERS_BYTES_MAX)])
+    assert known_heads.find(b"GET / HTTP/1.1" + long) is None
