@@ -201,6 +201,7 @@ class Application:
             limiter=foundation.limiter,
             origins=self.origins,
             challenges=Challenges(foundation.access_tokens.names),
+            pages=self.oauth.pages,
             audit=self.audit,
             log=self.log,
             clock=self.clock,

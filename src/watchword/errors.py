@@ -1,7 +1,7 @@
 """Every error the product raises on purpose: code, status, public sentence and private cause.
 
-One tree under ``WatchwordError``; ``wire/problems.py`` alone turns an error into bytes. A class is named by what is
-wrong. ``cause`` goes to the log and never to the caller.
+One tree under ``WatchwordError``; ``wire/problems.py`` turns an error into bytes, and ``wire/pages.py`` into a page;
+nobody else does. A class is named by what is wrong. ``cause`` goes to the log and never to the caller.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 from watchword.db.database import Database
 from watchword.foundation import Foundation
 from watchword.oauth.authorization_codes import AuthorizationCodes
@@ -10,10 +13,16 @@ from watchword.oauth.discovery import Discovery
 from watchword.oauth.grant_client_credentials import ClientCredentialsGrant
 from watchword.oauth.grants import Grants
 from watchword.oauth.issue import TokenIssuer
+from watchword.oauth.page_routes import make_page_routes
+from watchword.oauth.page_session import PageSessions
 from watchword.oauth.routes import make_routes
+from watchword.oauth.small_pages import SmallPages
 from watchword.oauth.token_endpoint import TokenEndpoint
 from watchword.records.definitions import BUILT_IN
+from watchword.wire.pages import Pages
 from watchword.wire.routes import Route
+
+_TEMPLATES: Final = Path(__file__).parent / "oauth" / "templates"
 
 
 class OAuthServer:
@@ -34,4 +43,9 @@ class OAuthServer:
             grant_types=tokens.grant_types,
             api_scopes=tuple(f"{collection.name}:{action}" for collection in BUILT_IN for action in ("read", "write")),
         )
-        self.routes: tuple[Route, ...] = make_routes(tokens, discovery)
+        self.pages = Pages(_TEMPLATES)
+        self.page_sessions = PageSessions(foundation.session_tokens)
+        self.routes: tuple[Route, ...] = (
+            *make_routes(tokens, discovery),
+            *make_page_routes(SmallPages(self.pages, self.page_sessions)),
+        )

@@ -38,6 +38,7 @@ from watchword.wire.client_address import address_bucket
 from watchword.wire.cors import VARY, allowed_lines, preflight_response
 from watchword.wire.form_body import parse_form, require_form_type
 from watchword.wire.json_body import decode_struct, require_json_type
+from watchword.wire.pages import Pages
 from watchword.wire.problems import problem_response
 from watchword.wire.query import parse_query
 from watchword.wire.request import Request
@@ -80,6 +81,7 @@ class Pipeline:
         limiter: Limiter,
         origins: OriginList,
         challenges: Challenges,
+        pages: Pages,
         audit: AuditWriter,
         log: Log,
         clock: Clock,
@@ -89,6 +91,7 @@ class Pipeline:
         self._limiter = limiter
         self._origins = origins
         self._challenges = challenges
+        self._pages = pages
         self._audit = audit
         self._log = log
         self._clock = clock
@@ -198,7 +201,7 @@ class Pipeline:
             permission=None if route is None else route.permission,
             tenant_slug=progress.tenant_slug,
         )
-        return problem_response(error, "document" if route is None else route.style)
+        return self._show(request, error, progress)
 
     def _fail(self, request: Request, error: Exception, now_ms: int, progress: _Progress) -> Response:
         # The trace without its values: a message may quote what the caller sent.
@@ -206,7 +209,11 @@ class Pipeline:
         where = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames[-6:]))
         self._log.event("error", "request.failed", now_ms, requestId=request.id, error=type(error).__name__, at=where)
         progress.reason = f"INTERNAL_SERVER_ERROR: {type(error).__name__}"
-        return problem_response(InternalError(), "document" if progress.route is None else progress.route.style)
+        return self._show(request, InternalError(), progress)
+
+    def _show(self, request: Request, error: WatchwordError, progress: _Progress) -> Response:
+        style = "document" if progress.route is None else progress.route.style
+        return self._pages.problem(error, request) if style == "page" else problem_response(error, style)
 
     def _finish(self, request: Request, response: Response, progress: _Progress) -> None:
         own = response.lines
@@ -218,7 +225,9 @@ class Pipeline:
         if request.scheme == "https":
             parts.append(_HSTS)
         origin = request.headers.get(b"origin")
-        if origin is not None and b"access-control-" not in own:
+        is_page = progress.route is not None and progress.route.callers == "page"
+        if origin is not None and b"access-control-" not in own and not is_page:
+            # A page is for whoever looks at it: another site's script must not read the tokens of its forms.
             parts.append(self._cors_lines(request, origin.decode("latin-1"), progress.identity))
         response.lines = b"".join(parts)
 

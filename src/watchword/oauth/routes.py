@@ -16,7 +16,7 @@ _OF_TENANT: Final = "/t/{tenant}"
 
 def make_routes(tokens: TokenEndpoint, discovery: Discovery) -> tuple[Route, ...]:
     """Return the routes."""
-    return (*_twice(_token_routes(tokens)), *_discovery_routes(discovery))
+    return (*twice(_token_routes(tokens)), *_discovery_routes(discovery))
 
 
 def _token_routes(tokens: TokenEndpoint) -> tuple[Route, ...]:
@@ -62,13 +62,13 @@ def _discovery_routes(discovery: Discovery) -> tuple[Route, ...]:
     # RFC 8414 §3.1 puts the issuer's path behind the well-known part, OpenID Connect Discovery §4 before it.
     behind = tuple(msgspec.structs.replace(route, path=f"{route.path}{_OF_TENANT}") for route in (server, openid))
     return (
-        *_twice((server, openid, jwks)),
+        *twice((server, openid, jwks)),
         *behind,
         msgspec.structs.replace(resource, path=f"{resource.path}/api"),
         msgspec.structs.replace(resource, path=f"{resource.path}{_OF_TENANT}/api"),
     )
 
 
-def _twice(routes: tuple[Route, ...]) -> tuple[Route, ...]:
+def twice(routes: tuple[Route, ...]) -> tuple[Route, ...]:
     """Serve routes at the root, and under each tenant's own path."""
     return (*routes, *(msgspec.structs.replace(route, path=f"{_OF_TENANT}{route.path}") for route in routes))

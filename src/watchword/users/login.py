@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -46,6 +46,19 @@ class BegunSession(msgspec.Struct, frozen=True):
     memberships: list[UserMembership]
 
 
+class SignedIn(msgspec.Struct, frozen=True):
+    """A user who is signed in now; ``tenant_id`` is the one to show, empty for a user of none."""
+
+    user: User
+    issued: IssuedToken
+    memberships: list[UserMembership]
+    tenant_id: str
+
+
+Replace = Callable[[Transaction, User, IssuedToken], Awaitable[None]]
+"""Ends what a new session takes the place of, in the transaction that begins it."""
+
+
 class Login:
     """Signs users in."""
 
@@ -70,26 +83,50 @@ class Login:
 
     async def login(self, call: Call) -> Response:
         """Begin a session for the right e-mail address and password."""
-        body: LoginBody = call.body
         tenant = await find_named_tenant(self._database, call)
-        async with self._attempts.attempt(body.email, call.request.client_address, call.now_ms) as attempt:
-            session = await self._sign_in(call, attempt, tenant)
-        issued = self._require_issued(session, call)
-        return self._welcome(call, session, issued, attempt, tenant)
+        signed_in = await self.sign_in(call, call.body, tenant)
+        return login_response(
+            "Login successful.",
+            signed_in.issued,
+            answer_for_user(signed_in.user, signed_in.memberships, signed_in.tenant_id),
+            in_cookie=wants_cookie(call.query, tenant, signed_in.memberships),
+            now_ms=call.now_ms,
+        )
 
-    async def _sign_in(self, call: Call, attempt: Attempt, tenant: Tenant | None) -> BegunSession:
-        proved = await self._prove(call, attempt, tenant)
-        session = await self._begin(call, proved, attempt)
+    async def sign_in(
+        self, call: Call, body: LoginBody, tenant: Tenant | None, *, replace: Replace | None = None
+    ) -> SignedIn:
+        """Prove a password and begin a session, with all that belongs to it: lock-out, record, letter.
+
+        ``replace`` is called within the transaction; without it the session of the call, if any, is ended.
+
+        Raises:
+            WrongPasswordError: the address or the password is wrong, or the account is closed.
+            RateLimitExceededError: the account or the client address is locked.
+            EmailNotVerifiedError: the address has to be confirmed first; a letter is on its way.
+            UnavailableError: the database or the hashing cannot serve.
+        """
+        async with self._attempts.attempt(body.email, call.request.client_address, call.now_ms) as attempt:
+            session = await self._begin_session(call, body, attempt, tenant, replace)
+        issued = self._require_issued(session, call)
+        signed_in = SignedIn(session.user, issued, session.memberships, _shown_tenant(tenant, session.memberships))
+        self._tell(call, signed_in, attempt)
+        return signed_in
+
+    async def _begin_session(
+        self, call: Call, body: LoginBody, attempt: Attempt, tenant: Tenant | None, replace: Replace | None
+    ) -> BegunSession:
+        proved = await self._prove(call, body, attempt, tenant)
+        session = await self._begin(call, proved, attempt, replace)
         if session is None:
             # The stored hash is another than the proved one: a sign-in beside this one has renewed it, or the
             # password was changed. Prove the password against what stands there now.
-            session = await self._begin(call, await self._prove(call, attempt, tenant), attempt)
+            session = await self._begin(call, await self._prove(call, body, attempt, tenant), attempt, replace)
         if session is None:
             raise WrongPasswordError(cause="the account changed during the sign-in")
         return session
 
-    async def _prove(self, call: Call, attempt: Attempt, tenant: Tenant | None) -> ProvedUser:
-        body: LoginBody = call.body
+    async def _prove(self, call: Call, body: LoginBody, attempt: Attempt, tenant: Tenant | None) -> ProvedUser:
         user = await queries.find_user_by_email(self._database, body.email)
         try:
             needs_rehash = await self._passwords.require_match(body.password, user.password_hash if user else None)
@@ -99,7 +136,9 @@ class Login:
             raise
         return ProvedUser(proved, await self._passwords.hash(body.password) if needs_rehash else None)
 
-    async def _begin(self, call: Call, proved: ProvedUser, attempt: Attempt) -> BegunSession | None:
+    async def _begin(
+        self, call: Call, proved: ProvedUser, attempt: Attempt, replace: Replace | None
+    ) -> BegunSession | None:
         async def work(transaction: Transaction) -> BegunSession | None:
             # Read again under a lock: a new password or a closed account since the proof must not get a session
             # that the ending of all sessions has already passed by.
@@ -112,8 +151,12 @@ class Login:
                 return BegunSession(user, None, memberships)
             if proved.better_hash is not None:
                 await queries.update_password(transaction, user.id, proved.better_hash, call.now_ms)
-            await self._end_session_before(transaction, call, user)
-            return BegunSession(user, await self._issue(transaction, call, user), memberships)
+            if replace is None:
+                await self._end_session_before(transaction, call, user)
+            issued = await self._issue(transaction, call, user)
+            if replace is not None:
+                await replace(transaction, user, issued)
+            return BegunSession(user, issued, memberships)
 
         return await self._database.transaction(work)
 
@@ -140,28 +183,17 @@ class Login:
             raise EmailNotVerifiedError
         return session.issued
 
-    def _welcome(
-        self, call: Call, session: BegunSession, issued: IssuedToken, attempt: Attempt, tenant: Tenant | None
-    ) -> Response:
-        user = session.user
-        tenant_id = _shown_tenant(tenant, session.memberships)
+    def _tell(self, call: Call, signed_in: SignedIn, attempt: Attempt) -> None:
         self._audit.record(
             Event.LOGGED_IN,
             now_ms=call.now_ms,
-            tenant_id=tenant_id,
-            subject=user.id,
-            credential_id=issued.session_id,
+            tenant_id=signed_in.tenant_id,
+            subject=signed_in.user.id,
+            credential_id=signed_in.issued.session_id,
             address=call.request.client_address,
         )
         if attempt.failures_before >= _TOLD_FAILURES:
-            self._outbound.post(signed_in_after_failures(user.email, failures=attempt.failures_before))
-        return login_response(
-            "Login successful.",
-            issued,
-            answer_for_user(user, session.memberships, tenant_id),
-            in_cookie=wants_cookie(call.query, tenant, session.memberships),
-            now_ms=call.now_ms,
-        )
+            self._outbound.post(signed_in_after_failures(signed_in.user.email, failures=attempt.failures_before))
 
     def _record_failure(self, call: Call, user: User | None, attempt: Attempt, tenant: Tenant | None) -> None:
         for event in (Event.LOGIN_FAILED, Event.LOCKED_OUT) if attempt.locks_account else (Event.LOGIN_FAILED,):

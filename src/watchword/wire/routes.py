@@ -20,7 +20,8 @@ Callers = Literal["anyone", "user", "key", "any caller", "client", "page"]
 ``client`` is an OAuth client, whom the endpoint itself authenticates (RFC 6749 §2.3), ``page`` whoever looks at a page
 for people, which knows them by a cookie of its own: of these two no credential header is read."""
 
-ErrorStyle = Literal["document", "oauth"]
+ErrorStyle = Literal["document", "oauth", "page"]
+"""How an error looks: as under ``/api``, as RFC 6749 §5.2 has it, or as a page."""
 Handler = Callable[[Any], Awaitable[Response]]
 
 
