@@ -16,7 +16,7 @@ from watchword.callers.origins import OriginList
 from watchword.callers.tenant import TenantChooser
 from watchword.clock import Clock, SystemClock
 from watchword.config import Settings
-from watchword.credentials.expired import prune_codes, prune_sessions
+from watchword.credentials.expired import prune_codes, prune_grants, prune_proofs, prune_sessions
 from watchword.errors import WatchwordError
 from watchword.foundation import Foundation, lay_foundation
 from watchword.limits.shares import prune_windows
@@ -84,18 +84,9 @@ class Application:
             foundation.api_key_prover, has_request_left=foundation.limiter.has_key_request_left, audit=self.audit
         )
         self.origins = OriginList(self.database, self.generations, of_installation=settings.allowed_origins)
-        self.upkeep = Upkeep(
-            {
-                "sessions": partial(prune_sessions, self.database),
-                "codes": partial(prune_codes, self.database),
-                "attempts": self.attempts.prune,
-                "windows": partial(prune_windows, self.bookkeeping),
-            },
-            clock=clock,
-            log=self.log,
-        )
+        self.oauth = OAuthServer(foundation, settings)
+        self.upkeep = self._make_upkeep()
         self._foundation = foundation
-        self.oauth = OAuthServer(foundation)
         docs = DocsPages(__version__)
         self.routes = self._make_routes(docs)
         docs.describe(self.routes)
@@ -205,6 +196,21 @@ class Application:
             audit=self.audit,
             log=self.log,
             clock=self.clock,
+        )
+
+    def _make_upkeep(self) -> Upkeep:
+        return Upkeep(
+            {
+                "sessions": partial(prune_sessions, self.database),
+                "codes": partial(prune_codes, self.database),
+                "grants": partial(prune_grants, self.database),
+                "proofs": partial(prune_proofs, self.bookkeeping),
+                "signing_keys": self.oauth.signing_keys.rotate_aged,
+                "attempts": self.attempts.prune,
+                "windows": partial(prune_windows, self.bookkeeping),
+            },
+            clock=self.clock,
+            log=self.log,
         )
 
     def _make_invitations(self, foundation: Foundation) -> Invitations:

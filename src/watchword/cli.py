@@ -24,6 +24,7 @@ VERBS: Final = {
     "members": "watchword.commands.members",
     "invitations": "watchword.commands.invitations",
     "keys": "watchword.commands.keys",
+    "jwks": "watchword.commands.jwks",
     "sessions": "watchword.commands.sessions",
 }
 """Only the file of the verb that is asked for is read: a server starts without what the other verbs import."""

@@ -63,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pages_url: str | None
     default_tenant: str | None
     issuer: str | None
+    signing_key_days: int
     database_url: Secret | None
     database_connections: int
     scan_deadline_ms: int

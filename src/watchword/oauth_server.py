@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from watchword.config import Settings
 from watchword.db.database import Database
 from watchword.foundation import Foundation
 from watchword.oauth.authorization_codes import AuthorizationCodes
@@ -16,6 +17,7 @@ from watchword.oauth.issue import TokenIssuer
 from watchword.oauth.page_routes import make_page_routes
 from watchword.oauth.page_session import PageSessions
 from watchword.oauth.routes import make_routes
+from watchword.oauth.signing_keys import SigningKeys
 from watchword.oauth.small_pages import SmallPages
 from watchword.oauth.token_endpoint import TokenEndpoint
 from watchword.records.definitions import BUILT_IN
@@ -28,7 +30,7 @@ _TEMPLATES: Final = Path(__file__).parent / "oauth" / "templates"
 class OAuthServer:
     """The authorization server: its endpoints, and what the command line calls."""
 
-    def __init__(self, foundation: Foundation) -> None:
+    def __init__(self, foundation: Foundation, settings: Settings) -> None:
         database: Database = foundation.stores.database
         self.grants = Grants(database)
         self.authorization_codes = AuthorizationCodes(database, self.grants)
@@ -42,6 +44,9 @@ class OAuthServer:
             names,
             grant_types=tokens.grant_types,
             api_scopes=tuple(f"{collection.name}:{action}" for collection in BUILT_IN for action in ("read", "write")),
+        )
+        self.signing_keys = SigningKeys(
+            foundation.access_tokens.keys, days=settings.signing_key_days, audit=foundation.audit
         )
         self.pages = Pages(_TEMPLATES)
         self.page_sessions = PageSessions(foundation.session_tokens)

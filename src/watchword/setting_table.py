@@ -134,6 +134,14 @@ SETTINGS: Final = (
         sentence="Slug of the tenant whose OAuth issuer is the bare URL; every other one's is `/t/{slug}`. A change ends that tenant's access tokens.",
     ),
     Setting(
+        field="signing_key_days",
+        variable="WATCHWORD_SIGNING_KEY_DAYS",
+        kind=a_number(0, 3_650),
+        default="90",
+        unit="days",
+        sentence="Age at which a key that signs OAuth tokens gets a successor; 0 leaves that to `watchword jwks rotate`.",
+    ),
+    Setting(
         field="database_url",
         variable="WATCHWORD_DATABASE_URL",
         other="DATABASE_URL",

@@ -25,6 +25,8 @@ class Event(StrEnum):
     KEY_ROTATED = "key.rotated"
     KEY_REVOKED = "key.revoked"
     TOKEN_REFUSED = "oauth.token_refused"  # noqa: S105 - the name of an event
+    SIGNING_KEY_ROTATED = "signing_key.rotated"
+    SIGNING_KEY_REPLACED = "signing_key.replaced"
     SECRET_KEY_IN_BROWSER = "secret_key.in_browser"  # noqa: S105 - the name of an event
     TENANT_CREATED = "tenant.created"
     TENANT_CHANGED = "tenant.changed"

@@ -1,31 +1,17 @@
-"""The SQL of proving OAuth clients and tokens, and of the keys that sign them.
+"""The SQL of proving OAuth clients and tokens.
 
 A credential is what finds its tenant, so the look-ups of tokens and clients begin with what was presented.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Final
 
 import msgspec
 
 from watchword.credentials.queries import Reader, ServedSettings
-from watchword.credentials.signing import SigningAlgorithm
 from watchword.db.database import Statement, Transaction
 
-_LIST_ISSUER_KEYS: Final = Statement(
-    "SELECT id, algorithm, sealed, created_at, active_at, ends_at FROM oauth_signing_keys"
-    " WHERE tenant_id = $1 ORDER BY number, id"
-)
-_FIND_TENANT_OF_KEY: Final = Statement("SELECT tenant_id FROM oauth_signing_keys WHERE id = $1")
-_INSERT_ISSUER_KEY: Final = Statement(
-    "INSERT INTO oauth_signing_keys (id, tenant_id, algorithm, number, sealed, public_jwk, created_at, active_at)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant_id, algorithm, number) DO NOTHING"
-)
-_END_ISSUER_KEYS: Final = Statement(
-    "UPDATE oauth_signing_keys SET ends_at = $4"
-    " WHERE tenant_id = $1 AND algorithm = $2 AND number < $3 AND (ends_at IS NULL OR ends_at > $4)"
-)
 _FIND_FACTS: Final = Statement("""
     SELECT c.tenant_id, c.mode, c.disabled_at, c.settings, t.slug, t.plan, t.settings, t.disabled_at,
         g.id, g.ended_at, g.user_id, u.disabled_at, m.role,
@@ -49,17 +35,6 @@ _END_GRANTS_OF_SESSION: Final = Statement(
     "UPDATE oauth_grants SET ended_at = $2 WHERE session_id = $1 AND ended_at IS NULL"
     " AND CAST(scopes AS TEXT) NOT LIKE '%\"offline_access\"%' RETURNING id"
 )
-
-
-class StoredIssuerKey(msgspec.Struct, frozen=True):
-    """A tenant's signing key as stored, sealed."""
-
-    key_id: str
-    algorithm: SigningAlgorithm
-    sealed: bytes
-    created_at_ms: int
-    active_at_ms: int
-    ends_at_ms: int | None
 
 
 class _ClientOrigins(msgspec.Struct, frozen=True):
@@ -86,43 +61,6 @@ class TokenFacts(msgspec.Struct, frozen=True):
     user_disabled_at_ms: int | None
     role: str | None
     is_revoked: bool
-
-
-async def list_issuer_keys(reader: Reader, tenant_id: str) -> list[StoredIssuerKey]:
-    """Return a tenant's signing keys, oldest first."""
-    rows = await reader.fetch_rows(_LIST_ISSUER_KEYS, tenant_id)
-    return [StoredIssuerKey(row[0], cast("SigningAlgorithm", row[1]), *row[2:]) for row in rows]
-
-
-async def find_tenant_of_issuer_key(reader: Reader, key_id: str) -> str | None:
-    """Return whose key this is, or None."""
-    row = await reader.fetch_row(_FIND_TENANT_OF_KEY, key_id)
-    return None if row is None else str(row[0])
-
-
-async def insert_issuer_key(
-    tx: Transaction, tenant_id: str, key: StoredIssuerKey, *, number: int, public_jwk: dict[str, Any]
-) -> bool:
-    """Store a key; False when another process was first with this number."""
-    inserted = await tx.execute(
-        _INSERT_ISSUER_KEY,
-        key.key_id,
-        tenant_id,
-        key.algorithm,
-        number,
-        key.sealed,
-        msgspec.json.encode(public_jwk).decode(),
-        key.created_at_ms,
-        key.active_at_ms,
-    )
-    return inserted == 1
-
-
-async def end_issuer_keys(
-    tx: Transaction, tenant_id: str, algorithm: SigningAlgorithm, *, below_number: int, ends_at_ms: int
-) -> None:
-    """Give older keys of an algorithm their end."""
-    await tx.execute(_END_ISSUER_KEYS, tenant_id, algorithm, below_number, ends_at_ms)
 
 
 async def find_token_facts(reader: Reader, client_id: str, *, grant_id: str | None, jti: str) -> TokenFacts | None:

@@ -1,7 +1,7 @@
-"""Deletes what nobody may use any more, once an hour: kept data is data that can leak (ASVS 14.2.7).
+"""Deletes what nobody may use any more, and renews what is of age, once an hour.
 
-Each room says itself what is over; this file only calls them. Several processes may do it at once: a row that another
-deleted is not there to delete.
+Kept data is data that can leak (ASVS 14.2.7), and so is a key that signs for ever. Each room says itself what is over;
+this file only calls them. Several processes may do it at once: a row that another deleted is not there to delete.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from watchword.observe import Log
 _EVERY_SECONDS: Final = 3600.0
 
 Prune = Callable[[int], Awaitable[int]]
-"""Takes Unix milliseconds, deletes what is over by then and returns how many rows that were."""
+"""Takes Unix milliseconds, deletes or renews what is over by then and returns how many rows that were."""
 
 
 class Upkeep:
@@ -31,7 +31,7 @@ class Upkeep:
         self._running: asyncio.Task[None] | None = None
 
     async def run_once(self) -> dict[str, int]:
-        """Delete what is over now and return how many rows of each kind; a store that is down is left for next time."""
+        """Delete and renew what is over now and return how many rows of each kind; a store that is down is left for next time."""
         deleted = {}
         for name, prune in self._tasks.items():
             try:
