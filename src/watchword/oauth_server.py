@@ -17,11 +17,12 @@ from watchword.oauth.issue import TokenIssuer
 from watchword.oauth.page_routes import make_page_routes
 from watchword.oauth.page_session import PageSessions
 from watchword.oauth.routes import make_routes
+from watchword.oauth.server_metadata import Abilities
 from watchword.oauth.signing_keys import SigningKeys
 from watchword.oauth.small_pages import SmallPages
 from watchword.oauth.token_endpoint import TokenEndpoint
 from watchword.records.definitions import BUILT_IN
-from watchword.wire.pages import Pages
+from watchword.wire.pages import LANGUAGES, Pages
 from watchword.wire.routes import Route
 
 _TEMPLATES: Final = Path(__file__).parent / "oauth" / "templates"
@@ -38,13 +39,7 @@ class OAuthServer:
         issuer = TokenIssuer(database, foundation.access_tokens, names)
         grants = (ClientCredentialsGrant(issuer, names),)
         tokens = TokenEndpoint(ClientAuthentication(database), grants, audit=foundation.audit)
-        discovery = Discovery(
-            database,
-            foundation.access_tokens.keys,
-            names,
-            grant_types=tokens.grant_types,
-            api_scopes=tuple(f"{collection.name}:{action}" for collection in BUILT_IN for action in ("read", "write")),
-        )
+        discovery = Discovery(database, foundation.access_tokens.keys, names, _abilities(tokens))
         self.signing_keys = SigningKeys(
             foundation.access_tokens.keys, days=settings.signing_key_days, audit=foundation.audit
         )
@@ -54,3 +49,13 @@ class OAuthServer:
             *make_routes(tokens, discovery),
             *make_page_routes(SmallPages(self.pages, self.page_sessions)),
         )
+        discovery.describe(self.routes)
+
+
+def _abilities(tokens: TokenEndpoint) -> Abilities:
+    return Abilities(
+        grant_types=tokens.grant_types,
+        api_scopes=tuple(f"{collection.name}:{action}" for collection in BUILT_IN for action in ("read", "write")),
+        authentication_methods=("client_secret_basic", "client_secret_post", "none"),
+        languages=LANGUAGES,
+    )

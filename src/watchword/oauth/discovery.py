@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -13,85 +14,39 @@ from watchword.credentials.signing import SIGNING_ALGORITHMS
 from watchword.db.database import Database
 from watchword.errors import NotFoundError
 from watchword.oauth.models import JwkSet
-from watchword.oauth.scopes import IDENTITY_SCOPES
+from watchword.oauth.server_metadata import Abilities, MetadataWriter
 from watchword.tenants.models import Tenant
 from watchword.tenants.queries import find_tenant_by_slug
 from watchword.wire.response import JSON_TYPE, Response
+from watchword.wire.routes import Route
 
 _CACHED: Final = b"cache-control: public, max-age=300\r\naccess-control-allow-origin: *\r\n"
 """Public facts, the same for everybody: any web page may read them, and caches keep them for a while."""
 
 
-class ServerMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A tenant's authorization server (RFC 8414 §2, OpenID Connect Discovery §3)."""
-
-    issuer: str
-    token_endpoint: str
-    jwks_uri: str
-    scopes_supported: tuple[str, ...]
-    response_types_supported: tuple[str, ...]
-    grant_types_supported: tuple[str, ...]
-    token_endpoint_auth_methods_supported: tuple[str, ...]
-
-
-class ResourceMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A tenant's API as a protected resource (RFC 9728 §2)."""
-
-    resource: str
-    authorization_servers: tuple[str, ...]
-    jwks_uri: str
-    scopes_supported: tuple[str, ...]
-    bearer_methods_supported: tuple[str, ...] = ()
-    resource_name: str | None = None
-
-
 class Discovery:
     """Answers the well-known documents of each tenant, and at the root those of the default tenant."""
 
-    def __init__(
-        self,
-        database: Database,
-        keys: IssuerKeys,
-        names: IssuerNames,
-        *,
-        grant_types: tuple[str, ...],
-        api_scopes: tuple[str, ...],
-    ) -> None:
+    def __init__(self, database: Database, keys: IssuerKeys, names: IssuerNames, abilities: Abilities) -> None:
         self._database = database
         self._keys = keys
         self._names = names
-        self._grant_types = grant_types
-        self._api_scopes = api_scopes
+        self._writer = MetadataWriter(abilities)
+
+    def describe(self, routes: Iterable[Route]) -> None:
+        """Take note of which endpoints are served."""
+        self._writer.describe(routes)
 
     async def server(self, call: Call) -> Response:
         """Answer the metadata of the authorization server."""
-        issuer = self._names.issuer((await self._require_tenant(call)).slug)
-        return _public(
-            ServerMetadata(
-                issuer=issuer,
-                token_endpoint=f"{issuer}/oauth/token",
-                jwks_uri=f"{issuer}/oauth/jwks",
-                scopes_supported=(*IDENTITY_SCOPES, *self._api_scopes),
-                response_types_supported=("code",),
-                grant_types_supported=self._grant_types,
-                token_endpoint_auth_methods_supported=("client_secret_basic", "client_secret_post", "none"),
-            )
-        )
+        slug = (await self._require_tenant(call)).slug
+        return _public(self._writer.server(self._names.issuer(slug), self._names.resource(slug)))
 
     async def resource(self, call: Call) -> Response:
         """Answer the metadata of the tenant's API."""
         tenant = await self._require_tenant(call)
-        issuer = self._names.issuer(tenant.slug)
-        return _public(
-            ResourceMetadata(
-                resource=self._names.resource(tenant.slug),
-                authorization_servers=(issuer,),
-                jwks_uri=f"{issuer}/oauth/jwks",
-                scopes_supported=self._api_scopes,
-                bearer_methods_supported=("header",),
-                resource_name=tenant.name,
-            )
-        )
+        slug = tenant.slug
+        return _public(self._writer.resource(self._names.issuer(slug), self._names.resource(slug), tenant.name))
 
     async def jwks(self, call: Call) -> Response:
         """Answer the tenant's public keys; the first one is made here, so that nobody finds an empty set."""
@@ -113,5 +68,5 @@ class Discovery:
         return tenant
 
 
-def _public(value: Any) -> Response:  # noqa: ANN401 - one of this file's structs
+def _public(value: Any) -> Response:  # noqa: ANN401 - one of the documents' structs
     return Response(200, msgspec.json.encode(value), JSON_TYPE + _CACHED)

@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 
-from watchword.oauth.discovery import Discovery, ResourceMetadata, ServerMetadata
+from watchword.oauth.discovery import Discovery
 from watchword.oauth.models import JwkSet, TokenAnswer, TokenRequest
+from watchword.oauth.server_metadata import ResourceMetadata, ServerMetadata
 from watchword.oauth.token_endpoint import TokenEndpoint
 from watchword.wire.routes import Route
 
