@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scenario import Scenario, name_of, run
-from world import Api
+from world import OPERATOR, Api
 
 ROWS = [
     Scenario(name="a key reads", path="/t/tenant-a/api/products?limit=1", who="sk_live_a", status=200, wanted="live a"),
@@ -35,6 +35,19 @@ ROWS = [
 async def test_a_tenants_path_is_its_api(api: Api, scenario: Scenario) -> None:
     """The path stands for the header, with the same rules for who may act where."""
     await run(api, scenario)
+
+
+async def test_the_same_headers_mean_the_tenant_of_each_path(api: Api) -> None:
+    """On one connection, with the very same headers, each path is answered for its own tenant, in every order."""
+    members, later_ms = api.application.members, api.application.clock.now_ms() + 1
+    await members.add(
+        api.world.tenants["b"], "viewer.a@example.com", role="tenant-viewer", actor=OPERATOR, now_ms=later_ms
+    )
+    paths = {"/api": "live a", "/t/tenant-b/api": "live b", "/t/tenant-a/api": "live a"}
+    for path in [*paths, *reversed(paths), *paths, *paths]:
+        answer = await api.call("GET", f"{path}/products?limit=1", who="viewer_a")
+        assert answer.status_code == 200
+        assert answer.json()["docs"][0]["name"].startswith(paths[path]), path
 
 
 async def test_a_tenants_path_answers_preflights(api: Api) -> None:

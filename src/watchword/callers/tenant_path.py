@@ -34,5 +34,5 @@ def enter_tenant_path(request: Request) -> str | None:
     if named not in {None, slug}:
         raise MalformedRequestError("The path names the tenant; leave out the header X-Tenant-ID")
     request.path = path
-    request.headers = {**request.headers, _HEADER: slug.encode("ascii")}
+    request.add_header(_HEADER, slug.encode("ascii"))
     return slug

@@ -126,6 +126,16 @@ class Request:
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """Add a header that the client did not send, or put it in place of the one that it sent.
+
+        The head is made anew: the one that came may be another request's too, and what was derived from it is not
+        true any more.
+        """
+        kept = [pair for pair in self.head.pairs if pair[0] != name]
+        self.head = Head([*kept, (name, value)])
+        self.headers = self.head.fields
+
     async def body(self) -> bytes:
         """Read the whole body.
 
