@@ -16,6 +16,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -30,6 +31,9 @@ from rounds import Results, run_load
 from servers import CannotMeasureError, Postgres, Server, start_fastapi_users, start_hello, start_nginx, start_watchword
 
 TABLE_WIDTH = 150
+
+QUIET_SECONDS = 2
+"""From the last request to the look at a server's memory: what hashing took is given back when nobody hashes."""
 
 SMALL_USERS = 1_000
 SMALL_PRODUCTS = 100_000
@@ -74,6 +78,7 @@ class Bench:
         with Progress(console=console, transient=True) as bars:
             self._go_through(chosen, measured, results, bars)
         ours = [server for server in (measured.watchword, measured.postgres, measured.large) if server is not None]
+        time.sleep(QUIET_SECONDS)
         Report(results, {server.name: server.resident_mib() for server in ours}).show(console)
 
     def _go_through(

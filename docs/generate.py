@@ -320,6 +320,7 @@ _FLOORS: Final = (
             "clock",
             "ids",
             "concealed",
+            "heap",
         ),
     ),
 )

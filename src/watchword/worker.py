@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from watchword import heap
 from watchword.app import Application
 from watchword.clock import SystemClock
 from watchword.config import Settings, settings_from_texts
@@ -37,6 +38,7 @@ async def serve_application(
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Open the application, prepare it, serve until told to stop, and close it whatever happens."""
+    heap.share_one_arena()
     application = await Application.open(settings)
     try:
         await prepare(application)
