@@ -252,6 +252,8 @@ _PERMISSIONS: Final = (
     ("write collections (`products:write`)", "products:write", False),
     ("read keys (`keys:read`)", "keys:read", False),
     ("make, change and revoke keys (`keys:write`)", "keys:write", False),
+    ("read OAuth clients and grants (`clients:read`)", "clients:read", False),
+    ("make, change and delete OAuth clients, end grants (`clients:write`)", "clients:write", False),
     ("read members and invitations (`members:read`)", "members:read", False),
     ("invite, change and remove members (`members:write`)", "members:write", False),
     ("read the tenant (`tenants:read`)", "tenants:read", False),

@@ -58,6 +58,10 @@ BODIES: dict[str, Any] = {
     "POST /api/keys/{id}/rotate": {"overlap_seconds": 0},
     "POST /api/keys/self-revoke": {"key": "sk_live_" + "0" * 36},
     "POST /api/keys/verify": {"key": "sk_live_" + "0" * 36},
+    "POST /api/clients": {"name": "Taken", "grants": ["client_credentials"]},
+    "PATCH /api/clients/{id}": {"name": "Taken"},
+    "POST /api/clients/{id}/secrets": {},
+    "POST /api/clients/{id}/rotate": {"overlap_seconds": 0},
     "POST /api/products": {"name": "Taken", "price": 1},
     "PATCH /api/products/{id}": {"name": "Taken"},
 }
@@ -101,7 +105,7 @@ class RouteCall(msgspec.Struct, frozen=True):
         return (
             self.route.permission is not None
             and self.path.startswith(f"/api/{self.route.permission.partition(':')[0]}")
-            and not self.path.startswith(("/api/keys", "/api/tenants"))
+            and not self.path.startswith(("/api/keys", "/api/clients", "/api/tenants"))
         )
 
 
@@ -171,6 +175,8 @@ def _things(world: World, victim: Victim) -> dict[str, str]:
         "/api/tenants/{id}/members/{user_id}": world.users[f"editor_{tenant}"],
         "/api/tenants/{id}/invitations/{invitation_id}": "inv_00000000000000000000000000",
         "/api/keys/{id}": world.key_ids[f"sk_{mode}_{tenant}"],
+        "/api/clients/{id}": world.clients[tenant],
+        "/api/clients/{id}/secrets/{secret_id}": world.client_secret_ids[tenant],
         "/api/products/{id}": world.products[f"{mode}_{tenant}"],
     }
 

@@ -25,6 +25,7 @@ from watchword.app import Application
 from watchword.callers.caller import Mode
 from watchword.config import Settings, load_settings
 from watchword.db.database import Statement
+from watchword.oauth.client_models import CreateClient
 from watchword.observe import Log
 from watchword.records.definitions import PRODUCTS
 from watchword.records.load import load_documents
@@ -56,6 +57,9 @@ class World(msgspec.Struct, kw_only=True):
     tokens: dict[str, str]
     sessions: dict[str, str]
     products: dict[str, str]
+    clients: dict[str, str]
+    client_secret_ids: dict[str, str]
+    client_secrets: dict[str, str]
 
     def credential(self, who: str) -> dict[str, str]:
         """Return the header that a caller of this short name sends; none for ``nobody``."""
@@ -73,6 +77,8 @@ class World(msgspec.Struct, kw_only=True):
             **{f"key_{name}": value for name, value in self.key_ids.items()},
             **{f"session_{name}": value for name, value in self.sessions.items()},
             **{f"product_{name}": value for name, value in self.products.items()},
+            **{f"client_{name}": value for name, value in self.clients.items()},
+            **{f"client_secret_{name}": value for name, value in self.client_secret_ids.items()},
         }
 
 
@@ -100,7 +106,7 @@ async def build_world(directory: Path, clock: SetClock, **changes: str) -> World
 
 
 async def _inhabit(application: Application, clock: SetClock) -> World:
-    world = World(tenants={}, users={}, keys={}, key_ids={}, tokens={}, sessions={}, products={})
+    world = World(**{name: {} for name in World.__struct_fields__})
     for name in TENANTS:
         tenant = await application.tenants.create(
             CreateTenant(
@@ -112,6 +118,7 @@ async def _inhabit(application: Application, clock: SetClock) -> World:
         world.tenants[name] = tenant.id
         await _add_people(application, world, name, clock)
         await _add_keys(application, world, name, clock)
+        await _add_client(application, world, name, clock)
         for mode in MODES:
             documents: list[dict[str, Any]] = [
                 {"name": f"{mode} {name} {number}", "price": 100 * number, "status": "published", "sku": f"S{number}"}
@@ -171,6 +178,24 @@ async def _add_keys(application: Application, world: World, tenant: str, clock: 
         )
         world.keys[f"{short}_{tenant}"] = issued.text
         world.key_ids[f"{short}_{tenant}"] = issued.record.id
+
+
+async def _add_client(application: Application, world: World, tenant: str, clock: SetClock) -> None:
+    issued = await application.oauth.clients.create(
+        world.tenants[tenant],
+        "live",
+        CreateClient(
+            name=f"Partner of {tenant}",
+            grants=["client_credentials", "authorization_code", "refresh_token"],
+            redirect_uris=[f"https://partner-{tenant}.example/callback"],
+        ),
+        actor=OPERATOR,
+        now_ms=clock.now_ms(),
+    )
+    assert issued.secret is not None
+    world.clients[tenant] = issued.client.id
+    world.client_secrets[tenant] = issued.secret.text
+    world.client_secret_ids[tenant] = issued.secret.record.id
 
 
 class Api:

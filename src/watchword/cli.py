@@ -25,6 +25,7 @@ VERBS: Final = {
     "invitations": "watchword.commands.invitations",
     "keys": "watchword.commands.keys",
     "jwks": "watchword.commands.jwks",
+    "clients": "watchword.commands.clients",
     "sessions": "watchword.commands.sessions",
 }
 """Only the file of the verb that is asked for is read: a server starts without what the other verbs import."""

@@ -1,7 +1,7 @@
-"""The demonstration data: a tenant, its administrator, four keys and some products, made once and found again.
+"""The demonstration data, made once and found again: a tenant, its administrator, keys, an OAuth client, products.
 
-What it gives away stands in ``demo.env`` alone, written before the thing it opens is made: a first start that is cut
-short goes on where it stopped.
+What it gives away stands in ``demo.env`` alone: a first start that is cut short goes on where it stopped, and what it
+made without writing it there is made anew.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from watchword.api_keys.models import CreateKey, KindName
 from watchword.app import Application
 from watchword.callers.caller import Mode
 from watchword.credentials.api_key import KeyMode
-from watchword.credentials.client_secret import hash_client_secret, make_client_secret
 from watchword.data_directory import only_one, write_private_file
-from watchword.db.database import Statement, Transaction
-from watchword.errors import WatchwordError
-from watchword.ids import make_id
+from watchword.db.database import Statement
+from watchword.errors import NotFoundError, WatchwordError
+from watchword.oauth.client_models import ChangeClient, CreateClient
+from watchword.oauth.models import GrantType, OAuthClient
 from watchword.records.definitions import PRODUCTS
 from watchword.records.load import load_documents
 from watchword.tenants.actor import OPERATOR
@@ -39,15 +39,11 @@ _HEAD: Final = (
     "# Written by `watchword serve --demo`: credentials of the demonstration tenant, for this machine only.\n"
 )
 
-_FIND_CLIENT: Final = Statement("SELECT id FROM oauth_clients WHERE id = $1")
-_INSERT_CLIENT: Final = Statement(
-    "INSERT INTO oauth_clients (id, tenant_id, mode, name, grants, scopes, created_at, updated_at)"
-    " VALUES ($1, $2, 'live', 'Demo', '[\"client_credentials\"]', NULL, $3, $3)"
-)
-_INSERT_SECRET: Final = Statement(
-    "INSERT INTO oauth_client_secrets (id, client_id, secret_hash, last_characters, created_at)"
-    " VALUES ($1, $2, $3, $4, $5)"
-)
+DEMO_REDIRECT_URI: Final = "http://127.0.0.1/callback"
+"""Of a loopback address any port will do (RFC 8252 §7.3), so an example can listen where there is room."""
+
+_GRANTS: Final[tuple[GrantType, ...]] = ("client_credentials", "authorization_code", "refresh_token")
+
 _FIND_PRODUCT: Final = Statement(
     "SELECT id FROM documents WHERE tenant_id = $1 AND mode = $2 AND collection = 'products' LIMIT 1"
 )
@@ -173,22 +169,26 @@ async def _ensure_key(application: Application, tenant: Tenant, key: DemoKey, en
 
 async def _ensure_oauth_client(application: Application, tenant: Tenant, env: DemoEnv) -> None:
     now_ms = application.clock.now_ms()
-    env.keep(
-        WATCHWORD_OAUTH_CLIENT_ID=env.values.get("WATCHWORD_OAUTH_CLIENT_ID") or make_id("oauth_client", now_ms),
-        WATCHWORD_OAUTH_CLIENT_SECRET=env.values.get("WATCHWORD_OAUTH_CLIENT_SECRET") or make_client_secret(),
-    )
-    client_id = env.values["WATCHWORD_OAUTH_CLIENT_ID"]
-    secret = env.values["WATCHWORD_OAUTH_CLIENT_SECRET"]
+    client = await _find_oauth_client(application, tenant, env)
+    if client is None:
+        wanted = CreateClient(name="Demo", grants=list(_GRANTS), redirect_uris=[DEMO_REDIRECT_URI])
+        issued = await application.oauth.clients.create(tenant.id, "live", wanted, actor=OPERATOR, now_ms=now_ms)
+        if issued.secret is not None:
+            env.keep(WATCHWORD_OAUTH_CLIENT_ID=issued.client.id, WATCHWORD_OAUTH_CLIENT_SECRET=issued.secret.text)
+    elif not client.settings.redirect_uris:
+        # It could act for itself only, until there was more to show.
+        change = ChangeClient(grants=list(_GRANTS), redirect_uris=[DEMO_REDIRECT_URI])
+        await application.oauth.clients.change(tenant.id, client.id, change, actor=OPERATOR, now_ms=now_ms)
 
-    async def store(transaction: Transaction) -> None:
-        if await transaction.fetch_row(_FIND_CLIENT, client_id) is None:
-            await transaction.execute(_INSERT_CLIENT, client_id, tenant.id, now_ms)
-            secret_id = make_id("client_secret", now_ms)
-            await transaction.execute(
-                _INSERT_SECRET, secret_id, client_id, hash_client_secret(secret), secret[-4:], now_ms
-            )
 
-    await application.database.transaction(store)
+async def _find_oauth_client(application: Application, tenant: Tenant, env: DemoEnv) -> OAuthClient | None:
+    if not env.values.get("WATCHWORD_OAUTH_CLIENT_SECRET"):
+        return None
+    try:
+        read = await application.oauth.clients.get(tenant.id, env.values.get("WATCHWORD_OAUTH_CLIENT_ID", ""))
+    except NotFoundError:
+        return None
+    return read.listed.client
 
 
 async def _ensure_products(application: Application, tenant: Tenant) -> None:

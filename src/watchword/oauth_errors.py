@@ -21,6 +21,14 @@ class InvalidOAuthRequestError(OAuthError):
     sentence = "A parameter is missing or malformed"
 
 
+class UnknownRedirectUriError(OAuthError):
+    """The redirect URI is none of the client's; whoever asks is told here and never sent there."""
+
+    code = "UNKNOWN_REDIRECT_URI"
+    oauth_code = "invalid_request"
+    sentence = "The redirect_uri is not one of this client's"
+
+
 class InvalidClientError(OAuthError):
     """The client is unknown, disabled, or did not prove itself: one answer for all."""
 

@@ -10,6 +10,10 @@ from watchword.db.database import Database
 from watchword.foundation import Foundation
 from watchword.oauth.authorization_codes import AuthorizationCodes
 from watchword.oauth.client_authentication import ClientAuthentication
+from watchword.oauth.client_endpoints import ClientEndpoints
+from watchword.oauth.client_routes import make_client_routes
+from watchword.oauth.client_secrets import ClientSecrets
+from watchword.oauth.clients import OAuthClients
 from watchword.oauth.discovery import Discovery
 from watchword.oauth.grant_client_credentials import ClientCredentialsGrant
 from watchword.oauth.grants import Grants
@@ -38,16 +42,19 @@ class OAuthServer:
         names = foundation.access_tokens.names
         issuer = TokenIssuer(database, foundation.access_tokens, names)
         grants = (ClientCredentialsGrant(issuer, names),)
-        tokens = TokenEndpoint(ClientAuthentication(database), grants, audit=foundation.audit)
+        tokens = TokenEndpoint(ClientAuthentication(database, audit=foundation.audit), grants, audit=foundation.audit)
         discovery = Discovery(database, foundation.access_tokens.keys, names, _abilities(tokens))
         self.signing_keys = SigningKeys(
             foundation.access_tokens.keys, days=settings.signing_key_days, audit=foundation.audit
         )
         self.pages = Pages(_TEMPLATES)
         self.page_sessions = PageSessions(foundation.session_tokens)
+        self.clients = OAuthClients(database, bookkeeping=foundation.stores.bookkeeping, audit=foundation.audit)
+        self.secrets = ClientSecrets(database, audit=foundation.audit)
         self.routes: tuple[Route, ...] = (
             *make_routes(tokens, discovery),
             *make_page_routes(SmallPages(self.pages, self.page_sessions)),
+            *make_client_routes(ClientEndpoints(self.clients, self.secrets)),
         )
         discovery.describe(self.routes)
 

@@ -67,6 +67,7 @@ CLASSES: list[tuple[WatchwordError, int, dict[str, Any]]] = [
     (errors.UnavailableError(), 503, UNAVAILABLE),
     (oauth_errors.OAuthError(), 400, body_of("Something went wrong.", "OAuthError", "OAUTH_ERROR")),
     (oauth_errors.InvalidOAuthRequestError(), 400, body_of("A parameter is missing or malformed", "OAuthError", "INVALID_REQUEST")),
+    (oauth_errors.UnknownRedirectUriError(), 400, body_of("The redirect_uri is not one of this client's", "OAuthError", "UNKNOWN_REDIRECT_URI")),
     (oauth_errors.InvalidClientError(), 401, body_of("Client authentication failed", "OAuthError", "INVALID_CLIENT")),
     (oauth_errors.InvalidGrantError(), 400, body_of("The grant is invalid, expired, revoked, or was given to another client", "OAuthError", "INVALID_GRANT")),
     (oauth_errors.UnauthorizedClientError(), 400, body_of("This client may not use this grant type", "OAuthError", "UNAUTHORIZED_CLIENT")),

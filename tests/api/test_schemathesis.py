@@ -27,6 +27,7 @@ ENDS_THE_CALLER = ("/api/users/logout", "/api/users/refresh-token", "/api/keys/s
 NEEDS_A_CODE = ("POST /api/invitations/accept", "POST /api/users/reset-password", "POST /api/users/verify/{token}")
 NEEDS_MORE_THAN_A_SCHEMA_SAYS = (
     "POST /api/keys", "PATCH /api/keys/{id}", "PATCH /api/users/me", "POST /api/users/register", "POST /api/tenants/{id}/members",
+    "POST /api/clients", "PATCH /api/clients/{id}", "POST /api/clients/{id}/secrets", "POST /api/clients/{id}/rotate",
 )  # fmt: skip
 """Fields that exclude or need each other, times that must lie ahead, passwords that must be hard to guess, people who must exist."""
 
@@ -86,6 +87,9 @@ def config(live: Live, who: str) -> str:
         own |= {
             "/api/keys/{id}": {"path.id": names["key_sk_live_a"]},
             "/api/keys/{id}/rotate": {"path.id": names["key_sk_test_a"]},
+            "/api/clients/{id}": {"path.id": names["client_a"]},
+            "/api/clients/{id}/secrets": {"path.id": names["client_a"]},
+            "/api/clients/{id}/rotate": {"path.id": names["client_a"]},
             "/api/tenants/{id}": tenant,
             "/api/tenants/{id}/members": tenant,
             "/api/tenants/{id}/invitations": tenant,

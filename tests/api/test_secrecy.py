@@ -19,7 +19,9 @@ from world import PASSWORD, Api
 
 CALLERS = ("nobody", "pk_live_a", "sk_live_a", "viewer_a", "admin_a", "super")
 
-SHOWN_ONCE = {"POST /api/keys", "POST /api/keys/{id}/rotate", "POST /api/users/login", "POST /api/users/refresh-token"}
+SHOWN_ONCE = {"POST /api/keys", "POST /api/keys/{id}/rotate", "POST /api/users/login", "POST /api/users/refresh-token"} | {
+    "POST /api/clients", "POST /api/clients/{id}/secrets", "POST /api/clients/{id}/rotate",
+}  # fmt: skip
 SHOWS_THE_CALLERS_OWN = "GET /api/users/me"
 """As the documents have it, an account's answer repeats the token that it was asked with."""
 
@@ -32,7 +34,15 @@ def secrets_of(api: Api) -> list[str]:
     world = api.world
     master = (api.application.settings.data_directory / "secret").read_text().strip()
     signatures = [token.rpartition(".")[2] for token in world.tokens.values()]
-    return [*world.keys.values(), *world.tokens.values(), *signatures, PASSWORD, master, "argon2"]
+    return [
+        *world.keys.values(),
+        *world.client_secrets.values(),
+        *world.tokens.values(),
+        *signatures,
+        PASSWORD,
+        master,
+        "argon2",
+    ]
 
 
 def found_in(text: str, secrets: list[str]) -> list[str]:
@@ -62,6 +72,7 @@ async def test_every_route_keeps_every_secret(api: Api, who: str) -> None:
         for body in bodies[: 4 if call.is_write else 1]:
             answer = await api.call(call.route.method, call.path, who=who, json=body)
             if answer.status_code < 300 and call.name in SHOWN_ONCE:
+                secrets += re.findall(r'"clientSecret":"([^"]+)"', answer.text)
                 secrets += [
                     word for word in re.findall(r'"([^"]{40,})"', answer.text) if word[:3] in {"sk_", "pk_", "eyJ"}
                 ]
@@ -131,7 +142,7 @@ async def test_a_fault_of_ours_tells_nothing(api: Api, monkeypatch: pytest.Monke
 
 SECRET_FIELDS = {
     "password", "current_password", "current_password_camel", "token", "refreshed_token", "code", "key", "text",
-    "session_token", "secret_key", "password_hash", "better_hash",
+    "session_token", "secret_key", "client_secret", "password_hash", "better_hash",
 }  # fmt: skip
 NO_SECRETS = {"Verdict", "VerdictAnswer", "Identity", "StoredDocument", "CertificateFiles", "_Pair"}
 """Their field of such a name holds a word of ours, a document, a path, or a struct that hides its own."""

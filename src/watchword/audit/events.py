@@ -24,6 +24,13 @@ class Event(StrEnum):
     KEY_CHANGED = "key.changed"
     KEY_ROTATED = "key.rotated"
     KEY_REVOKED = "key.revoked"
+    CLIENT_CREATED = "client.created"
+    CLIENT_CHANGED = "client.changed"
+    CLIENT_WEAKENED = "client.weakened"
+    CLIENT_DELETED = "client.deleted"
+    SECRET_ADDED = "client.secret_added"  # noqa: S105 - the name of an event
+    SECRETS_ROTATED = "client.secrets_rotated"
+    SECRET_REVOKED = "client.secret_revoked"  # noqa: S105 - the name of an event
     TOKEN_REFUSED = "oauth.token_refused"  # noqa: S105 - the name of an event
     SIGNING_KEY_ROTATED = "signing_key.rotated"
     SIGNING_KEY_REPLACED = "signing_key.replaced"

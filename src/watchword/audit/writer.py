@@ -35,7 +35,7 @@ class AuditWriter:
         self._bookkeeping = bookkeeping
         self._used: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
-        self._level: LogLevel = "info"
+        self._is_quiet = False
 
     def start(self) -> None:
         """Begin to write batches."""
@@ -51,10 +51,11 @@ class AuditWriter:
         credential_id: str = "",
         address: str = "",
         detail: dict[str, str] | None = None,
+        level: LogLevel = "info",
     ) -> None:
         """Record an event of ``events.Event``; never waits. ``detail`` holds no credential."""
         self._log.event(
-            self._level,
+            "debug" if self._is_quiet else level,
             Event(event).value,
             now_ms,
             tenant=tenant_id,
@@ -67,11 +68,11 @@ class AuditWriter:
     @contextlib.contextmanager
     def quietly(self) -> Iterator[None]:
         """Log at ``debug`` what is recorded meanwhile: for what the program makes by itself before it serves."""
-        self._level = "debug"
+        self._is_quiet = True
         try:
             yield
         finally:
-            self._level = "info"
+            self._is_quiet = False
 
     def note_use(self, credential_id: str, now_ms: int) -> None:
         """Note that a credential was used just now."""

@@ -1,4 +1,4 @@
-"""Every web origin that any tenant or publishable key lists, in memory, so that a preflight needs no database.
+"""Every web origin that any tenant, key or OAuth client lists, in memory, so that a preflight needs no database.
 
 A preflight carries no credential (Fetch §4.8), so it can only be told whether anyone lists the origin; the answer to
 the real request then says whether this caller's tenant does.
@@ -37,7 +37,7 @@ class OriginList:
         self._task: asyncio.Task[None] | None = None
 
     def is_listed(self, origin: str) -> bool:
-        """Say whether any tenant or publishable key lists this origin."""
+        """Say whether any tenant, publishable key or OAuth client lists this origin."""
         return origin in self._origins or origin in self.of_installation
 
     async def load(self) -> None:

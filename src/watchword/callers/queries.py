@@ -17,6 +17,9 @@ _LIST_KEY_ORIGINS: Final = Statement(
     "SELECT allowed_origins FROM api_keys"
     " WHERE kind = 'publishable_key' AND revoked_at IS NULL AND CAST(allowed_origins AS TEXT) <> '[]'"
 )
+_LIST_CLIENT_ORIGINS: Final = Statement(
+    "SELECT settings FROM oauth_clients WHERE disabled_at IS NULL AND CAST(settings AS TEXT) LIKE '%\"web_origins\"%'"
+)
 
 
 class LivingTenant(msgspec.Struct, frozen=True):
@@ -25,6 +28,10 @@ class LivingTenant(msgspec.Struct, frozen=True):
     id: str
     plan: str
     settings: ServedSettings
+
+
+class _ClientOrigins(msgspec.Struct, frozen=True):
+    web_origins: tuple[str, ...] = ()
 
 
 async def find_living_tenant(database: Database, id_or_slug: str) -> LivingTenant | None:
@@ -37,10 +44,12 @@ async def find_living_tenant(database: Database, id_or_slug: str) -> LivingTenan
 
 
 async def list_allowed_origins(database: Database) -> frozenset[str]:
-    """Return every web origin that any living tenant or publishable key lists."""
+    """Return every web origin that any living tenant, publishable key or OAuth client lists."""
     origins: set[str] = set()
     for (settings,) in await database.scan_rows(_LIST_TENANT_SETTINGS):
         origins.update(msgspec.json.decode(settings, type=ServedSettings).allowed_origins)
     for (listed,) in await database.scan_rows(_LIST_KEY_ORIGINS):
         origins.update(msgspec.json.decode(listed, type=tuple[str, ...]))
+    for (settings,) in await database.scan_rows(_LIST_CLIENT_ORIGINS):
+        origins.update(msgspec.json.decode(settings, type=_ClientOrigins).web_origins)
     return frozenset(origins)

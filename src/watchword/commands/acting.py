@@ -26,6 +26,7 @@ AfterOption = Annotated[str, typer.Option("--after", metavar="ID", help="Only th
 TenantOption = Annotated[
     str | None, typer.Option("--tenant", metavar="SLUG", help="Slug or id of the tenant; needless while there is one.")
 ]
+ClientArgument = Annotated[str, typer.Argument(metavar="CLIENT_ID", show_default=False)]
 
 LIST_LIMIT: Final = 100
 
@@ -81,6 +82,21 @@ async def get_tenant(application: Application, wanted: str | None) -> Tenant:
         return found or await application.tenants.get(wanted)
     except NotFoundError:
         raise NotFoundError(f"There is no tenant {wanted}") from None
+
+
+def act_on_client(
+    data: str | None, tenant: str | None, client_id: str, work: Callable[[Application, Tenant], Awaitable[Result]]
+) -> Result:
+    """Do the work on an OAuth client of a tenant, and say which one was not found, and where."""
+
+    async def find_and_work(application: Application) -> Result:
+        owner = await get_tenant(application, tenant)
+        try:
+            return await work(application, owner)
+        except NotFoundError:
+            raise NotFoundError(f"{owner.slug} has no OAuth client {client_id}") from None
+
+    return act(data, find_and_work)
 
 
 async def get_user(application: Application, wanted: str) -> User:

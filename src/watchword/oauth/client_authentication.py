@@ -13,14 +13,17 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from watchword.credentials.client_secret import hash_client_secret, is_client_secret
+from watchword.audit.writer import AuditWriter
+from watchword.credentials.client_secret import is_client_secret
 from watchword.db.database import Database
 from watchword.oauth.models import AuthenticationMethod, ClientCredentials, ClientSecret, OAuthClient
 from watchword.oauth.queries import find_client_by_id, list_secrets
 from watchword.oauth_errors import InvalidClientError, InvalidOAuthRequestError
 from watchword.wire.request import Request
 
-_NO_SECRET: Final = hash_client_secret("no client has this secret")
+_NO_SECRET: Final = ClientSecret("", bytes(32), "", 0, None)
+"""Whatever is presented is no SHA-256 of these bytes that anybody could find."""
+
 _SECRET_IN_QUERY: Final = (b"client_secret=", b"client_assertion=")
 
 
@@ -36,8 +39,9 @@ class _Presented(msgspec.Struct, frozen=True):
 class ClientAuthentication:
     """Authenticates clients at every endpoint that clients call themselves."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, audit: AuditWriter) -> None:
         self._database = database
+        self._audit = audit
 
     async def require_client(self, request: Request, form: ClientCredentials, now_ms: int) -> OAuthClient:
         """Return the client that a request proves.
@@ -54,9 +58,12 @@ class ClientAuthentication:
         if presented.method == "private_key_jwt":
             raise InvalidClientError(cause="assertions are not taken")
         secrets = [] if client is None else await list_secrets(self._database, client.id)
-        if not _is_one_of(presented.proof, secrets, now_ms):
+        secret = _find_secret(presented.proof, secrets, now_ms)
+        if secret is None:
             raise InvalidClientError(cause="the secret is wrong or the client unknown")
-        return _require_confidential(client, presented.method)
+        proved = _require_confidential(client, presented.method)
+        self._audit.note_use(secret.id, now_ms)
+        return proved
 
 
 def _read(request: Request, form: ClientCredentials) -> _Presented:
@@ -95,11 +102,12 @@ def _read_basic(authorization: str) -> _Presented:
     return _Presented("client_secret_basic", unquote_plus(client_id), unquote_plus(secret))
 
 
-def _is_one_of(secret: str, stored: list[ClientSecret], now_ms: int) -> bool:
-    living = [one.secret_hash for one in stored if one.expires_at_ms is None or now_ms < one.expires_at_ms]
-    found = False
-    for secret_hash in living or [_NO_SECRET]:
-        found |= is_client_secret(secret, secret_hash)
+def _find_secret(presented: str, stored: list[ClientSecret], now_ms: int) -> ClientSecret | None:
+    """Compare with each living secret, and with one that nobody has where there is none: the time tells nothing."""
+    found = None
+    for secret in [one for one in stored if one.is_living(now_ms)] or [_NO_SECRET]:
+        if is_client_secret(presented, secret.secret_hash):
+            found = secret
     return found
 
 

@@ -99,6 +99,10 @@ class ClientSecret(msgspec.Struct, frozen=True):
     created_at_ms: int
     expires_at_ms: int | None
 
+    def is_living(self, now_ms: int) -> bool:
+        """Say whether the secret has not ended yet."""
+        return self.expires_at_ms is None or now_ms < self.expires_at_ms
+
     def __repr__(self) -> str:
         return f"ClientSecret({self.id!r})"
 

@@ -1,5 +1,7 @@
 """The SQL of OAuth clients and their secrets, and the rows under their names."""
 
+# ruff: noqa: S608 - what is put into a statement's text is a column list from this file, never a value
+
 from __future__ import annotations
 
 from typing import Final, cast
@@ -10,13 +12,14 @@ from watchword.credentials.queries import Reader
 from watchword.db.database import Row, Statement
 from watchword.oauth.models import ClientSecret, ClientSettings, OAuthClient
 
-_CLIENT: Final = (
+CLIENT_COLUMNS: Final = (
     "c.id, c.tenant_id, t.slug, c.mode, c.name, c.kind, c.source, c.grants, c.scopes, c.settings, c.created_at, "
     "c.updated_at, c.disabled_at, t.disabled_at"
 )
-_FROM: Final = "FROM oauth_clients c JOIN tenants t ON t.id = c.tenant_id"
+CLIENT_TABLES: Final = "oauth_clients c JOIN tenants t ON t.id = c.tenant_id"
+"""What ``client_of`` reads, and where it stands."""
 
-_FIND_CLIENT_BY_ID: Final = Statement(f"SELECT {_CLIENT} {_FROM} WHERE c.id = $1")
+_FIND_CLIENT_BY_ID: Final = Statement(f"SELECT {CLIENT_COLUMNS} FROM {CLIENT_TABLES} WHERE c.id = $1")
 _LIST_SECRETS: Final = Statement(
     "SELECT id, secret_hash, last_characters, created_at, expires_at FROM oauth_client_secrets"
     " WHERE client_id = $1 ORDER BY id"

@@ -47,7 +47,7 @@ def _fault(origin: str) -> str:
     if parts is None:
         return "must be scheme://host or scheme://host:port in lower case, without path, wildcard or user"
     host, port = parts["host"], parts["port"]
-    if not _is_host(host):
+    if not is_host(host):
         return "must have a domain name or an IP address in its usual spelling as the host"
     if port is not None and int(port) > _PORT_MAX:
         return f"must have a port of at most {_PORT_MAX}"
@@ -58,9 +58,11 @@ def _fault(origin: str) -> str:
     return ""
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
+    """Say whether a host is a name in lower case, or an IP address in the one spelling that browsers write."""
     if host.startswith("["):
-        return _is_spelled_as(host[1:-1], 6)
+        # Without a zone, and without an IPv4 address inside, which browsers rewrite.
+        return re.fullmatch(r"\[[0-9a-f:]+\]", host) is not None and _is_spelled_as(host[1:-1], 6)
     labels = host.split(".")
     # A browser reads a host whose last label is a number as an IPv4 address (WHATWG URL, "ends in a number").
     if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]):

@@ -1,0 +1,486 @@
+"""OAuth clients through the HTTP door: made, changed, disabled and deleted, and what they get after each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from oauth_world import basic
+from support import SetClock
+from watchword.errors import NotFoundError
+from watchword.oauth.client_models import CreateClient
+from world import OPERATOR, Api
+
+OWN: dict[str, Any] = {"name": "Warehouse", "grants": ["client_credentials"]}
+CODE: dict[str, Any] = {
+    "name": "Partner",
+    "grants": ["authorization_code", "refresh_token"],
+    "redirect_uris": ["https://partner.example/cb"],
+}
+UNKNOWN = "/api/clients/cli_00000000000000000000000000"
+DAY_MS = 86_400_000
+
+
+async def make(api: Api, body: Mapping[str, Any] = OWN, who: str = "admin_a") -> dict[str, Any]:
+    made = await api.call("POST", "/api/clients", who=who, json=body)
+    assert made.status_code == 201, made.text
+    doc: dict[str, Any] = made.json()["doc"]
+    return doc
+
+
+async def ask(api: Api, client_id: str, secret: str) -> httpx.Response:
+    form = b"grant_type=client_credentials"
+    headers = {"content-type": "application/x-www-form-urlencoded", **basic(client_id, secret)}
+    return await api.call("POST", "/oauth/token", content=form, headers=headers)
+
+
+async def status_of(api: Api, client_id: str, secret: str) -> int:
+    return (await ask(api, client_id, secret)).status_code
+
+
+async def token_of(api: Api, doc: Mapping[str, Any]) -> str:
+    answer = await ask(api, doc["id"], doc["clientSecret"])
+    token: str = answer.json()["access_token"]
+    return token
+
+
+async def reads(api: Api, token: str) -> int:
+    answer = await api.call("GET", "/api/products", headers={"authorization": f"Bearer {token}"})
+    return answer.status_code
+
+
+def fields_of(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 400, answer.text
+    return [field["path"] for field in answer.json()["errors"][0]["extensions"]["fields"]]
+
+
+async def test_a_client_gets_tokens_from_its_making_on(api: Api) -> None:
+    """A new client shows its secret once, in an answer that nobody keeps, and gets a token with it."""
+    made = await api.call("POST", "/api/clients", who="admin_a", json=OWN)
+    doc = made.json()["doc"]
+    assert made.headers["cache-control"] == "no-store"
+    assert await status_of(api, doc["id"], doc["clientSecret"]) == 200
+    read = await api.call("GET", f"/api/clients/{doc['id']}", who="admin_a")
+    listed = await api.call("GET", "/api/clients?limit=100", who="admin_a")
+    assert "clientSecret" not in read.text + listed.text
+    assert doc["clientSecret"] not in read.text + listed.text + api.log_text()
+    [secret] = read.json()["secrets"]
+    assert (secret["status"], secret["lastCharacters"]) == ("active", doc["clientSecret"][-4:])
+
+
+async def test_what_was_set_is_what_is_read(api: Api) -> None:
+    """Every field that can be set of a client stands in its answer as it was set."""
+    wanted = {
+        **CODE,
+        "scopes": ["products:read", "openid"],
+        "post_logout_redirect_uris": ["https://partner.example/bye"],
+        "audiences": ["https://api.partner.example"],
+        "web_origins": ["https://app.partner.example"],
+        "token_format": "opaque",
+        "signing_algorithm": "ES256",
+        "access_ttl_seconds": 300,
+        "refresh_ttl_seconds": 3600,
+        "refresh_absolute_seconds": 7200,
+        "authentication_method": "client_secret_post",
+        "pkce_exempt": True,
+        "dpop_bound": True,
+        "require_pushed_requests": True,
+        "client_uri": "https://partner.example",
+        "logo_uri": "https://partner.example/logo.png",
+        "policy_uri": "https://partner.example/policy",
+        "tos_uri": "https://partner.example/terms",
+        "backchannel_logout_uri": "https://partner.example/logout",
+        "backchannel_logout_session_required": True,
+    }
+    doc = await make(api, {**wanted, "kind": "confidential", "mode": "test"})
+    read = (await api.call("GET", f"/api/clients/{doc['id']}", who="admin_a")).json()
+    for name, value in wanted.items():
+        head, *rest = name.split("_")
+        assert read[head + "".join(word.title() for word in rest)] == value, name
+    assert (read["kind"], read["mode"], read["source"]) == ("confidential", "test", "administrator")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "a\u202eb"}, "name"),
+        ({"kind": "trusted"}, "kind"),
+        ({"mode": "staging"}, "mode"),
+        ({"grants": ["password"]}, "grants[0]"),
+        ({"grants": "client_credentials"}, "grants"),
+        ({"grants": ["authorization_code"]}, "redirect_uris"),
+        ({"redirect_uris": ["https://partner.example/cb#x"]}, "redirect_uris[0]"),
+        ({"redirect_uris": ["https://partner.example/*"]}, "redirect_uris[0]"),
+        ({"scopes": ["all"]}, "scopes[0]"),
+        ({"access_ttl_seconds": 86_401}, "access_ttl_seconds"),
+        ({"access_ttl_seconds": 29}, "access_ttl_seconds"),
+        ({"refresh_ttl_seconds": 0}, "refresh_ttl_seconds"),
+        ({"token_format": "saml"}, "token_format"),
+        ({"signing_algorithm": "none"}, "signing_algorithm"),
+        ({"signing_algorithm": "HS256"}, "signing_algorithm"),
+        ({"authentication_method": "none"}, "authentication_method"),
+        ({"authentication_method": "client_secret_jwt"}, "authentication_method"),
+        ({"web_origins": ["*"]}, "web_origins[0]"),
+        ({"logo_uri": "javascript:alert(1)"}, "logo_uri"),
+        ({"secret_expires_at": 1_700_000_000}, "secret_expires_at"),
+        ({"secret_expires_at": "2030-01-01T00:00:00"}, "secret_expires_at"),
+        ({"source": "registration"}, "source"),
+        ({"client_secret": "chosen"}, "client_secret"),
+        ({"tenant_id": "ten_1"}, "tenant_id"),
+        ({"redirectUris": []}, "redirectUris"),
+    ],
+)
+async def test_a_client_with_a_wrong_field_is_not_made(shared: Api, changes: dict[str, Any], field: str) -> None:
+    """A field that is wrong, unknown or not to be set is named, and nothing is made."""
+    before = (await shared.call("GET", "/api/clients?limit=100", who="admin_a")).json()
+    assert fields_of(await shared.call("POST", "/api/clients", who="admin_a", json={**OWN, **changes})) == [field]
+    assert (await shared.call("GET", "/api/clients?limit=100", who="admin_a")).json() == before
+
+
+async def test_a_public_client_has_no_secret(api: Api) -> None:
+    """A public client is given no secret and can be given none (RFC 6749 §2.1)."""
+    doc = await make(api, {**CODE, "kind": "public"})
+    assert "clientSecret" not in doc
+    for path in ("secrets", "rotate"):
+        refused = await api.call("POST", f"/api/clients/{doc['id']}/{path}", who="admin_a")
+        assert refused.status_code == 409
+    assert await status_of(api, doc["id"], "") == 401
+
+
+async def test_a_client_with_a_key_of_its_own_has_no_secret(api: Api) -> None:
+    """Who proves itself by an assertion gets no secret that could be taken in its place (FAPI 2.0 §5.3.2.1)."""
+    key = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+    body = {**OWN, "authentication_method": "private_key_jwt", "jwks": {"keys": [key]}}
+    doc = await make(api, body)
+    assert "clientSecret" not in doc
+    assert (await api.call("POST", f"/api/clients/{doc['id']}/secrets", who="admin_a")).status_code == 409
+
+
+async def test_kind_and_mode_stay(shared: Api) -> None:
+    """What a client is cannot be changed; what it may can."""
+    for field in ("kind", "mode", "source", "id"):
+        body = {field: "public"}
+        assert fields_of(await shared.call("PATCH", "/api/clients/{client_a}", who="admin_a", json=body)) == [field]
+
+
+async def test_a_change_is_checked_as_a_whole(api: Api) -> None:
+    """A change that leaves fields which do not go together is refused, and the client stays as it was."""
+    doc = await make(api, CODE)
+    target = f"/api/clients/{doc['id']}"
+    before = (await api.call("GET", target, who="admin_a")).json()
+    rows: list[tuple[dict[str, Any], str]] = [
+        ({"redirect_uris": []}, "redirect_uris"),
+        ({"grants": ["refresh_token"]}, "grants"),
+        ({"refresh_absolute_seconds": 60}, "refresh_absolute_seconds"),
+        ({"authentication_method": "private_key_jwt"}, "jwks"),
+    ]
+    for body, field in rows:
+        assert fields_of(await api.call("PATCH", target, who="admin_a", json=body)) == [field]
+    assert (await api.call("GET", target, who="admin_a")).json() == before
+
+
+async def test_a_change_is_in_force_on_the_next_request(api: Api) -> None:
+    """Scopes, life and form of a token are those that the client has now."""
+    doc = await make(api)
+    target = f"/api/clients/{doc['id']}"
+    body: dict[str, Any] = {"scopes": ["products:read"], "access_ttl_seconds": 60, "token_format": "opaque"}
+    assert (await api.call("PATCH", target, who="admin_a", json=body)).status_code == 200
+    answer = (await ask(api, doc["id"], doc["clientSecret"])).json()
+    assert (answer["scope"], answer["expires_in"], answer["access_token"][:3]) == ("products:read", 60, "at_")
+    assert (await api.call("PATCH", target, who="admin_a", json={"grants": []})).status_code == 200
+    refused = await ask(api, doc["id"], doc["clientSecret"])
+    assert (refused.status_code, refused.json()["error"]) == (400, "unauthorized_client")
+
+
+@pytest.mark.parametrize("form", ["jwt", "opaque"])
+async def test_a_disabled_client_is_refused_at_once(api: Api, form: str) -> None:
+    """Disabled, a client gets no token, and those that it has read nothing any more; enabled, it goes on."""
+    doc = await make(api, {**OWN, "token_format": form})
+    target = f"/api/clients/{doc['id']}"
+    token = await token_of(api, doc)
+    assert await reads(api, token) == 200
+    disabled = await api.call("PATCH", target, who="admin_a", json={"disabled": True})
+    assert disabled.json()["doc"]["disabled"] is True
+    refused = await ask(api, doc["id"], doc["clientSecret"])
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+    assert await reads(api, token) == 401
+    assert (await api.call("PATCH", target, who="admin_a", json={"disabled": False})).status_code == 200
+    assert await status_of(api, doc["id"], doc["clientSecret"]) == 200
+
+
+@pytest.mark.parametrize("form", ["jwt", "opaque"])
+async def test_a_deleted_client_is_gone(api: Api, form: str) -> None:
+    """Deleted, a client gets no token, its tokens read nothing, and nobody finds it again."""
+    doc = await make(api, {**OWN, "token_format": form})
+    target = f"/api/clients/{doc['id']}"
+    token = await token_of(api, doc)
+    assert await reads(api, token) == 200
+    assert (await api.call("DELETE", target, who="admin_a")).json() == {
+        "message": "Deleted successfully.",
+        "id": doc["id"],
+    }
+    assert await status_of(api, doc["id"], doc["clientSecret"]) == 401
+    assert await reads(api, token) == 401
+    for method in ("GET", "PATCH", "DELETE"):
+        body: dict[str, Any] | None = {} if method == "PATCH" else None
+        assert (await api.call(method, target, who="admin_a", json=body)).status_code == 404
+
+
+async def test_a_disabled_tenants_clients_are_refused_at_once(api: Api) -> None:
+    """When a tenant is disabled, its clients get no token, and those that they have read nothing."""
+    doc = await make(api)
+    token = await token_of(api, doc)
+    assert await reads(api, token) == 200
+    answer = await api.call("PATCH", "/api/tenants/{tenant_a}", who="super", json={"disabled": True})
+    assert answer.status_code == 200
+    assert await status_of(api, doc["id"], doc["clientSecret"]) == 401
+    assert await reads(api, token) == 401
+
+
+async def test_every_process_refuses_a_disabled_client(doors: tuple[Api, Api]) -> None:
+    """What one process disables, the other refuses on its next request, though it remembered the token."""
+    first, second = doors
+    doc = await make(first)
+    token = await token_of(second, doc)
+    assert await reads(second, token) == 200
+    await first.call("PATCH", f"/api/clients/{doc['id']}", who="admin_a", json={"disabled": True})
+    assert await reads(second, token) == 401
+    assert await status_of(second, doc["id"], doc["clientSecret"]) == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "", None),
+        ("PATCH", "", {"name": "Taken"}),
+        ("DELETE", "", None),
+        ("POST", "/secrets", {}),
+        ("POST", "/rotate", {}),
+        ("DELETE", "/secrets/{client_secret_b}", None),
+    ],
+)
+async def test_another_tenants_client_is_no_client(shared: Api, method: str, path: str, body: object) -> None:
+    """Another tenant's client and one that nobody has get the same answer, byte for byte."""
+    theirs = await shared.call(method, "/api/clients/{client_b}" + path, who="admin_a", json=body)
+    nobodys = await shared.call(method, UNKNOWN + path, who="admin_a", json=body)
+    assert (theirs.status_code, theirs.content) == (404, nobodys.content)
+
+
+async def test_a_secret_belongs_to_its_client(shared: Api) -> None:
+    """A secret is not revoked through another client, not even of the same tenant."""
+    path = "/api/clients/{client_a}/secrets/{client_secret_b}"
+    assert (await shared.call("DELETE", path, who="admin_a")).status_code == 404
+
+
+async def test_pages_of_clients(api: Api) -> None:
+    """Clients are listed in the order of their making, page by page, of both modes and of the own tenant alone."""
+    made = [(await make(api, {**OWN, "mode": mode}))["id"] for mode in ("live", "test", "live")]
+    first = (await api.call("GET", "/api/clients?limit=2", who="admin_a")).json()
+    assert (len(first["docs"]), first["hasNextPage"]) == (2, True)
+    rest = (await api.call("GET", f"/api/clients?after={first['nextAfter']}", who="admin_a")).json()
+    listed = [doc["id"] for doc in (*first["docs"], *rest["docs"])]
+    assert set(listed) == {*made, api.world.clients["a"]}
+    assert listed == sorted(listed)
+    assert rest["nextAfter"] is None
+
+
+# Weaknesses
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ({**CODE, "grants": ["implicit"]}, "implicit"),
+        ({**CODE, "pkce_exempt": True}, "pkce_exempt"),
+    ],
+)
+async def test_what_weakens_a_client_is_told(api: Api, body: dict[str, Any], word: str) -> None:
+    """Implicit and the exemption from PKCE come with a warning in the answer and in the log (RFC 9700 §2.1)."""
+    doc = await make(api, body)
+    [warning] = doc["warnings"]
+    assert warning.startswith(word)
+    [event] = [event for event in api.events() if event["event"] == "client.weakened"]
+    assert (event["level"], event["by"], event["client"]) == ("warning", word, doc["id"])
+    read = (await api.call("GET", f"/api/clients/{doc['id']}", who="admin_a")).json()
+    assert read["warnings"] == [warning]
+
+
+async def test_a_change_that_weakens_is_told_once(api: Api) -> None:
+    """The warning comes with the change that weakens a client, and not with every later one."""
+    doc = await make(api, CODE)
+    target = f"/api/clients/{doc['id']}"
+    assert doc["warnings"] == []
+    for body in ({"pkce_exempt": True}, {"name": "Renamed"}):
+        changed = await api.call("PATCH", target, who="admin_a", json=body)
+        assert len(changed.json()["doc"]["warnings"]) == 1
+    assert [event["event"] for event in api.events()].count("client.weakened") == 1
+
+
+# Secrets
+
+
+async def test_secrets_live_beside_each_other(api: Api) -> None:
+    """An added secret works at once and the first one goes on; each ends by itself."""
+    doc = await make(api)
+    target = f"/api/clients/{doc['id']}"
+    added = (await api.call("POST", f"{target}/secrets", who="admin_a")).json()["doc"]
+    assert await status_of(api, doc["id"], doc["clientSecret"]) == 200
+    assert await status_of(api, doc["id"], added["clientSecret"]) == 200
+    secrets = (await api.call("GET", target, who="admin_a")).json()["secrets"]
+    [first] = [secret for secret in secrets if secret["id"] != added["id"]]
+    revoked = await api.call("DELETE", f"{target}/secrets/{first['id']}", who="admin_a")
+    assert revoked.json()["doc"]["status"] == "expired"
+    assert await status_of(api, doc["id"], doc["clientSecret"]) == 401
+    assert await status_of(api, doc["id"], added["clientSecret"]) == 200
+    again = await api.call("DELETE", f"{target}/secrets/{first['id']}", who="admin_a")
+    assert again.json()["doc"] == revoked.json()["doc"]
+
+
+async def test_a_secret_ends_on_the_millisecond(api: Api, clock: SetClock) -> None:
+    """A secret with an end proves its client until just before it, and not at it."""
+    end_ms = clock.now_ms() + DAY_MS
+    doc = await make(api, {**OWN, "secret_expires_at": end_ms // 1000})
+    clock.set_now(end_ms - 1)
+    assert await status_of(api, doc["id"], doc["clientSecret"]) == 200
+    clock.set_now(end_ms)
+    assert await status_of(api, doc["id"], doc["clientSecret"]) == 401
+
+
+async def test_a_rotation_overlaps(api: Api, clock: SetClock) -> None:
+    """After a rotation both secrets work, the old ones until the overlap ends, the new one on."""
+    doc = await make(api)
+    body = {"overlap_seconds": 3600}
+    rotated = await api.call("POST", f"/api/clients/{doc['id']}/rotate", who="admin_a", json=body)
+    assert rotated.status_code == 201
+    new = rotated.json()["doc"]["clientSecret"]
+    assert [old["expiresAt"] for old in rotated.json()["oldDocs"]] == ["2026-01-07T11:00:00.000Z"]
+    clock.advance(3_599_999)
+    assert await status_of(api, doc["id"], doc["clientSecret"]) == 200
+    assert await status_of(api, doc["id"], new) == 200
+    clock.advance(1)
+    assert await status_of(api, doc["id"], doc["clientSecret"]) == 401
+    assert await status_of(api, doc["id"], new) == 200
+
+
+async def test_a_rotation_without_overlap_ends_the_old_secrets_now(api: Api) -> None:
+    """With an overlap of 0 only the new secret is left, however many there were."""
+    doc = await make(api)
+    target = f"/api/clients/{doc['id']}"
+    for _ in range(4):
+        assert (await api.call("POST", f"{target}/secrets", who="admin_a")).status_code == 201
+    rotated = await api.call("POST", f"{target}/rotate", who="admin_a", json={"overlap_seconds": 0})
+    assert await status_of(api, doc["id"], doc["clientSecret"]) == 401
+    assert await status_of(api, doc["id"], rotated.json()["doc"]["clientSecret"]) == 200
+    assert [old["status"] for old in rotated.json()["oldDocs"]] == ["expired"] * 5
+
+
+async def test_a_rotation_lengthens_no_secret(api: Api, clock: SetClock) -> None:
+    """A secret that ends before the overlap does keeps its own end."""
+    end_s = clock.now_ms() // 1000 + 60
+    doc = await make(api, {**OWN, "secret_expires_at": end_s})
+    rotated = await api.call("POST", f"/api/clients/{doc['id']}/rotate", who="admin_a")
+    assert rotated.json()["oldDocs"][0]["expiresAt"] == "2026-01-07T10:01:00.000Z"
+
+
+async def test_living_secrets_are_bounded(api: Api) -> None:
+    """A client has five living secrets at most, since each is compared when it proves itself."""
+    doc = await make(api)
+    target = f"/api/clients/{doc['id']}"
+    answers = [await api.call("POST", f"{target}/secrets", who="admin_a") for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [201] * 4 + [409]
+    assert (await api.call("POST", f"{target}/rotate", who="admin_a")).status_code == 409
+
+
+async def test_secrets_made_in_parallel_stay_bounded(stored_api: Api) -> None:
+    """Of twenty parallel wishes for a secret as many are granted as there is room for."""
+    doc = await make(stored_api)
+    path = f"/api/clients/{doc['id']}/secrets"
+    answers = await asyncio.gather(*(stored_api.call("POST", path, who="admin_a") for _ in range(20)))
+    assert sorted(answer.status_code for answer in answers) == [201] * 4 + [409] * 16
+
+
+@pytest.mark.parametrize("body", [{"overlap_seconds": -1}, {"overlap_seconds": 90 * 86_400 + 1}, {"overlap": 1}])
+async def test_an_overlap_is_bounded(shared: Api, body: object) -> None:
+    """A rotation ends: an overlap is neither negative nor longer than three months."""
+    assert fields_of(await shared.call("POST", "/api/clients/{client_a}/rotate", who="admin_a", json=body))
+
+
+async def test_it_is_seen_who_still_uses_the_old_secret(api: Api, clock: SetClock) -> None:
+    """The last use of each secret stands beside it, so that a rotation can be finished."""
+    doc = await make(api)
+    target = f"/api/clients/{doc['id']}"
+    clock.advance(1_000)
+    await api.call("POST", f"{target}/rotate", who="admin_a")
+    assert await status_of(api, doc["id"], doc["clientSecret"]) == 200
+    await api.application.audit.flush()
+    read = (await api.call("GET", target, who="admin_a")).json()
+    assert [secret["lastUsedAt"] for secret in read["secrets"]] == ["2026-01-07T10:00:01.000Z", None]
+    assert read["lastUsedAt"] == "2026-01-07T10:00:01.000Z"
+
+
+async def test_each_change_leaves_an_event(api: Api) -> None:
+    """Whatever is done to a client stands in the log, with who did it and no secret."""
+    doc = await make(api)
+    target = f"/api/clients/{doc['id']}"
+    await api.call("PATCH", target, who="admin_a", json={"disabled": True})
+    added = (await api.call("POST", f"{target}/secrets", who="admin_a")).json()["doc"]
+    rotated = (await api.call("POST", f"{target}/rotate", who="admin_a")).json()["doc"]
+    await api.call("DELETE", f"{target}/secrets/{added['id']}", who="admin_a")
+    await api.call("DELETE", target, who="admin_a")
+    events = [event for event in api.events() if event["event"].startswith("client.")]
+    assert [event["event"] for event in events] == [
+        "client.created", "client.changed", "client.secret_added", "client.secrets_rotated", "client.secret_revoked",
+        "client.deleted",
+    ]  # fmt: skip
+    assert {event["subject"] for event in events} == {api.world.users["admin_a"]}
+    assert {event["client"] for event in events} == {doc["id"]}
+    for secret in (doc["clientSecret"], added["clientSecret"], rotated["clientSecret"]):
+        assert secret not in api.log_text()
+
+
+# Web origins
+
+
+async def test_a_clients_origin_may_read(api: Api) -> None:
+    """A page of an origin that a client lists passes the preflight, and stops when the client is disabled."""
+    origin = "https://app.partner.example"
+    asked = {"origin": origin, "access-control-request-method": "POST"}
+    doc = await make(api, {**CODE, "kind": "public", "web_origins": [origin]})
+    await api.application.origins.load()
+    allowed = await api.call("OPTIONS", "/oauth/token", headers=asked)
+    assert allowed.headers["access-control-allow-origin"] == origin
+    refused = await api.call("POST", "/oauth/token", content=b"", headers={"origin": origin})
+    assert refused.headers["access-control-allow-origin"] == origin
+    await api.call("PATCH", f"/api/clients/{doc['id']}", who="admin_a", json={"disabled": True})
+    await api.application.origins.load()
+    assert "access-control-allow-origin" not in (await api.call("OPTIONS", "/oauth/token", headers=asked)).headers
+
+
+async def test_a_token_is_read_from_its_clients_origin_alone(api: Api) -> None:
+    """An answer to a client's token is readable for pages of its own and its tenant's origins, and for no others."""
+    doc = await make(api, {**OWN, "web_origins": ["https://app.partner.example"]})
+    other = await make(api, {**OWN, "web_origins": ["https://other.example"]})
+    token = await token_of(api, doc)
+    await api.application.origins.load()
+    for origin, is_let_in in (("https://app.partner.example", True), ("https://other.example", False)):
+        headers = {"authorization": f"Bearer {token}", "origin": origin}
+        answer = await api.call("GET", "/api/products", headers=headers)
+        assert ("access-control-allow-origin" in answer.headers) is is_let_in
+    changed: dict[str, list[str]] = {"web_origins": []}
+    await api.call("PATCH", f"/api/clients/{doc['id']}", who="admin_a", json=changed)
+    headers = {"authorization": f"Bearer {token}", "origin": "https://app.partner.example"}
+    assert "access-control-allow-origin" not in (await api.call("GET", "/api/products", headers=headers)).headers
+    assert other["id"] != doc["id"]
+
+
+async def test_the_manager_knows_no_other_tenant(api: Api) -> None:
+    """A tenant that is none has no clients, and none is made for it."""
+    clients = api.application.oauth.clients
+    assert await clients.list("ten_0") == []
+    with pytest.raises(NotFoundError):
+        await clients.create("ten_0", "live", CreateClient(name="X", grants=[]), actor=OPERATOR, now_ms=1)
