@@ -18,6 +18,7 @@ from watchword.credentials.api_key import ApiKeyProver
 from watchword.credentials.issuer_keys import IssuerKeys
 from watchword.credentials.key_ring import KeyRing
 from watchword.credentials.password import Passwords
+from watchword.credentials.refresh_token import RefreshTokens
 from watchword.credentials.session_token import SessionTokens
 from watchword.credentials.verified import VerifiedCache
 from watchword.data_directory import make_private_directory
@@ -65,6 +66,7 @@ class Foundation(msgspec.Struct, frozen=True):
     session_tokens: SessionTokens
     api_key_prover: ApiKeyProver
     access_tokens: AccessTokens
+    refresh_tokens: RefreshTokens
     proofs: VerifiedCache
     limiter: Limiter
     sender: Sender
@@ -107,6 +109,7 @@ async def lay_foundation(
         session_tokens=_make_session_tokens(settings, stores, proofs, key_ring),
         api_key_prover=ApiKeyProver(stores.database, proofs, stores.generations),
         access_tokens=_make_access_tokens(settings, stores, proofs, master_secret),
+        refresh_tokens=RefreshTokens(master_secret, grace_seconds=settings.refresh_grace_seconds),
         proofs=proofs,
         limiter=_make_limiter(settings, stores),
         sender=sender,

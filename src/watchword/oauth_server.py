@@ -15,8 +15,12 @@ from watchword.oauth.client_routes import make_client_routes
 from watchword.oauth.client_secrets import ClientSecrets
 from watchword.oauth.clients import OAuthClients
 from watchword.oauth.discovery import Discovery
+from watchword.oauth.grant_authorization_code import AuthorizationCodeGrant
 from watchword.oauth.grant_client_credentials import ClientCredentialsGrant
+from watchword.oauth.grant_refresh_token import RefreshTokenGrant
+from watchword.oauth.grant_tokens import GrantTokens
 from watchword.oauth.grants import Grants
+from watchword.oauth.id_token import IdTokens
 from watchword.oauth.issue import TokenIssuer
 from watchword.oauth.page_routes import make_page_routes
 from watchword.oauth.page_session import PageSessions
@@ -41,8 +45,17 @@ class OAuthServer:
         self.authorization_codes = AuthorizationCodes(database, self.grants)
         names = foundation.access_tokens.names
         issuer = TokenIssuer(database, foundation.access_tokens, names)
-        grants = (ClientCredentialsGrant(issuer, names),)
-        tokens = TokenEndpoint(ClientAuthentication(database, audit=foundation.audit), grants, audit=foundation.audit)
+        audit = foundation.audit
+        self.id_tokens = IdTokens(foundation.access_tokens.keys, names)
+        self.grant_tokens = GrantTokens(
+            database, issuer=issuer, refresh_tokens=foundation.refresh_tokens, id_tokens=self.id_tokens
+        )
+        grants = (
+            ClientCredentialsGrant(issuer, names),
+            AuthorizationCodeGrant(database, self.authorization_codes, self.grant_tokens, names, audit=audit),
+            RefreshTokenGrant(database, self.grants, foundation.refresh_tokens, self.grant_tokens, names, audit=audit),
+        )
+        tokens = TokenEndpoint(ClientAuthentication(database, audit=audit), grants, audit=audit)
         discovery = Discovery(database, foundation.access_tokens.keys, names, _abilities(tokens))
         self.signing_keys = SigningKeys(
             foundation.access_tokens.keys, days=settings.signing_key_days, audit=foundation.audit

@@ -34,6 +34,8 @@ class Event(StrEnum):
     TOKEN_REFUSED = "oauth.token_refused"  # noqa: S105 - the name of an event
     SIGNING_KEY_ROTATED = "signing_key.rotated"
     SIGNING_KEY_REPLACED = "signing_key.replaced"
+    CODE_REUSED = "oauth.code_reused"
+    REFRESH_TOKEN_REUSED = "oauth.refresh_token_reused"  # noqa: S105 - the name of an event
     SECRET_KEY_IN_BROWSER = "secret_key.in_browser"  # noqa: S105 - the name of an event
     TENANT_CREATED = "tenant.created"
     TENANT_CHANGED = "tenant.changed"

@@ -6,16 +6,13 @@ counts. What a presented token claims is read only after it is proved (RFC 8725 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import secrets
 from hashlib import sha256
 from typing import Final
 
 import msgspec
 
-from watchword.credentials.compact_jws import decode_segment, encode_segment
-from watchword.credentials.issuer_keys import IssuerKey, IssuerKeys
+from watchword.credentials.issuer_keys import IssuerKeys
 from watchword.credentials.oauth_queries import (
     TokenFacts,
     find_opaque_claims,
@@ -23,7 +20,8 @@ from watchword.credentials.oauth_queries import (
     insert_opaque_token,
     insert_revoked_token,
 )
-from watchword.credentials.signing import SigningAlgorithm, is_signature
+from watchword.credentials.signed_jwt import TOKEN_CHARACTERS_MAX, open_jwt, sign_jwt
+from watchword.credentials.signing import SigningAlgorithm
 from watchword.credentials.verified import VerifiedCache
 from watchword.db.database import Database, Transaction
 from watchword.db.generations import Generations
@@ -34,7 +32,6 @@ OPAQUE_PREFIX: Final = "at_"
 _SIGNED_PREFIX: Final = "eyJ0eXAiOiJhdCtqd3Qi"
 """How the header of ours begins in base64url: ``{"typ":"at+jwt"``. No other token of ours begins so."""
 
-TOKEN_CHARACTERS_MAX: Final = 8192
 _OPAQUE_BYTES: Final = 32
 _JTI_BYTES: Final = 16
 _FUTURE_SECONDS_MAX: Final = 60
@@ -153,9 +150,10 @@ class AccessTokens:
 
     async def sign(self, tenant_id: str, claims: AccessClaims, *, algorithm: SigningAlgorithm, now_ms: int) -> str:
         """Return the claims as a signed token of the tenant."""
-        key = await self.keys.signing_key(tenant_id, algorithm, now_ms)
-        message = encode_segment(_header(key)) + b"." + encode_segment(msgspec.json.encode(claims))
-        return (message + b"." + encode_segment(await key.sign(message))).decode("ascii")
+        encoded = msgspec.json.encode(claims)
+        return await sign_jwt(
+            self.keys, tenant_id, encoded, token_type=ACCESS_TOKEN_TYPE, algorithm=algorithm, now_ms=now_ms
+        )
 
     async def store(self, tx: Transaction, claims: AccessClaims) -> str:
         """Store the claims under a new opaque token and return it."""
@@ -211,7 +209,7 @@ class AccessTokens:
         if token.startswith(OPAQUE_PREFIX):
             made = await self._find_claims(digest)
         else:
-            made = await self._verify(token.encode("ascii"), now_ms)
+            made = await self._verify(token, now_ms)
         claims = made.claims
         facts = await find_token_facts(self._database, claims.client_id, grant_id=claims.grant, jti=claims.jti)
         proof = _proof_of(claims, _require_living(facts, claims), made.key_ends_at_ms)
@@ -228,21 +226,13 @@ class AccessTokens:
             raise NotAuthenticatedError(reason="the opaque access token is unknown")
         return _Made(msgspec.json.decode(stored, type=AccessClaims))
 
-    async def _verify(self, encoded: bytes, now_ms: int) -> _Made:
-        message, _, signature = encoded.rpartition(b".")
-        header, _, payload = message.partition(b".")
-        found = await self.keys.find(_kid_of(header), now_ms)
-        if found is None:
-            raise NotAuthenticatedError(reason="the access token's key is none of ours")
-        tenant_id, key = found
-        # The header must be, byte for byte, the one that we write for this key: nothing in it can choose an algorithm.
-        if header != encode_segment(_header(key)) or not is_signature(key.public, decode_segment(signature), message):
-            raise NotAuthenticatedError(reason="the access token's signature is wrong")
+    async def _verify(self, token: str, now_ms: int) -> _Made:
+        opened = await open_jwt(self.keys, token, token_type=ACCESS_TOKEN_TYPE, now_ms=now_ms)
         try:
-            claims = msgspec.json.decode(decode_segment(payload), type=AccessClaims)
+            claims = msgspec.json.decode(opened.payload, type=AccessClaims)
         except msgspec.DecodeError:
             raise NotAuthenticatedError(reason="the claims are not an access token's") from None
-        return _Made(claims, tenant_id, key.ends_at_ms)
+        return _Made(claims, opened.tenant_id, opened.key_ends_at_ms)
 
 
 def has_access_token_shape(text: str) -> bool:
@@ -253,22 +243,6 @@ def has_access_token_shape(text: str) -> bool:
 def make_jti() -> str:
     """Make a token's id: random, so that it tells nothing and never comes twice."""
     return secrets.token_urlsafe(_JTI_BYTES)
-
-
-def _header(key: IssuerKey) -> bytes:
-    return b'{"typ":"at+jwt","alg":"%b","kid":"%b"}' % (key.algorithm.encode(), key.id.encode())
-
-
-class _Header(msgspec.Struct, frozen=True):
-    kid: str = ""
-
-
-def _kid_of(header: bytes) -> str:
-    try:
-        decoded = base64.urlsafe_b64decode(header + b"=" * (-len(header) % 4))
-        return msgspec.json.decode(decoded, type=_Header).kid
-    except (binascii.Error, msgspec.DecodeError, ValueError):
-        raise NotAuthenticatedError(reason="the access token's header cannot be read") from None
 
 
 def _require_living(facts: TokenFacts | None, claims: AccessClaims) -> TokenFacts:

@@ -30,6 +30,20 @@ def require_resources(names: IssuerNames, client: OAuthClient, asked: tuple[str,
     return chosen
 
 
+def narrow_resources(
+    names: IssuerNames, client: OAuthClient, granted: tuple[str, ...], asked: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the audience of a token of a grant: what was allowed, or the part of it that is asked for (RFC 8707 §2.2).
+
+    Raises:
+        InvalidTargetError: one was not allowed, or is none of this client's any more.
+    """
+    chosen = require_resources(names, client, asked or granted)
+    if asked and not all(resource in granted for resource in chosen):
+        raise InvalidTargetError
+    return chosen
+
+
 def _normal(resource: str) -> str:
     parts = urlsplit(resource)
     if not parts.scheme or "#" in resource:

@@ -41,10 +41,25 @@ def require_scopes(client: OAuthClient, asked: str | None) -> tuple[str, ...]:
         InvalidScopeError: one of them is malformed, unknown, or more than the client may have.
     """
     scopes = parse_scope(asked)
-    allowed = ALL_OF_API if client.scopes is None else client.scopes
     if not scopes:
-        return allowed
-    require_within(scopes, allowed)
+        return ALL_OF_API if client.scopes is None else client.scopes
+    require_within(scopes, (*ALL_OF_API, *IDENTITY_SCOPES) if client.scopes is None else client.scopes)
+    return scopes
+
+
+def narrow_scopes(client: OAuthClient, granted: tuple[str, ...], asked: str | None) -> tuple[str, ...]:
+    """Return the scopes of a token of a grant: what was allowed, or the part of it that is asked for (RFC 6749 §6).
+
+    What the client may not have any more is left out.
+
+    Raises:
+        InvalidScopeError: one that is asked for is malformed, or more than was allowed.
+    """
+    living = tuple(scope for scope in granted if client.scopes is None or is_covered(scope, client.scopes))
+    scopes = parse_scope(asked)
+    if not scopes:
+        return living
+    require_within(scopes, living)
     return scopes
 
 
