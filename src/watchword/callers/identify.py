@@ -43,6 +43,7 @@ _DECIDING: Final = _ALONE | {b"cookie", b"x-tenant-id", b"origin", b"sec-fetch-s
 """Every header that has a part in who is calling; a header that joins them must join here (a test holds it so)."""
 
 _DIGEST: Final = "digest of the only deciding header"
+_PRESENTED: Final = "presented credentials"
 _NEVER_MS: Final = 2**63 - 1
 
 
@@ -225,7 +226,8 @@ def _digest_of_only_header(request: Request) -> bytes | None:
         deciding = [name for name in headers if name in _DECIDING]
         is_alone = len(deciding) == 1 and deciding[0] in _ALONE
         derived[_DIGEST] = sha256(b"%b: %b" % (deciding[0], headers[deciding[0]])).digest() if is_alone else None
-    return derived[_DIGEST]
+    digest = derived[_DIGEST]
+    return digest if isinstance(digest, bytes) else None
 
 
 def read_credentials(request: Request) -> Presented:
@@ -235,7 +237,14 @@ def read_credentials(request: Request) -> Presented:
         NotAuthenticatedError: a header holds something of no known shape.
         TwoCredentialsError: two different proofs, or two different publishable keys.
     """
-    headers = request.headers
+    derived = request.head.derived
+    presented = derived.get(_PRESENTED)
+    if not isinstance(presented, Presented):
+        presented = derived[_PRESENTED] = _tell_apart(request.headers)
+    return presented
+
+
+def _tell_apart(headers: dict[bytes, bytes]) -> Presented:
     presented = Presented()
     authorization = headers.get(b"authorization")
     if authorization is not None:

@@ -64,7 +64,7 @@ class Head:
         self.pairs = list(headers)
         self.fields = dict(headers)
         self.fault = "" if len(self.fields) == len(headers) else _find_repeated(headers)
-        self.derived: dict[str, bytes | None] = {}
+        self.derived: dict[str, object] = {}
 
 
 class Request:
