@@ -25,6 +25,7 @@ from watchword.credentials.queries import (
     insert_session,
     replace_token,
 )
+from watchword.credentials.session_end import end_with_all_sessions, end_with_session, end_with_sessions
 from watchword.credentials.verified import VerifiedCache
 from watchword.db.database import Database, Transaction
 from watchword.db.generations import EVERYTHING, Generations
@@ -238,19 +239,23 @@ class SessionTokens:
         return await self._database.transaction(work)
 
     async def end(self, tx: Transaction, session_id: str, now_ms: int) -> bool:
-        """End a session with all its tokens; False when it had ended already."""
+        """End a session with all its tokens and what hangs on it; False when it had ended already."""
         ended = await end_session(tx, session_id, now_ms)
+        if ended:
+            await end_with_session(tx, session_id, now_ms)
         tx.withdraw(f"session:{session_id}")
         return ended
 
     async def end_all(self, tx: Transaction, user_id: str, now_ms: int, *, except_session_id: str | None = None) -> int:
-        """End all sessions of a user, or all but one; return how many."""
+        """End all sessions of a user, or all but one, with all that hangs on them; return how many."""
+        await end_with_sessions(tx, user_id, now_ms, except_session_id=except_session_id)
         count = await end_sessions(tx, user_id, now_ms, except_session_id=except_session_id)
         tx.withdraw(f"user:{user_id}")
         return count
 
     async def end_everyones(self, tx: Transaction, now_ms: int) -> int:
-        """End all sessions of all users (ASVS 5.0 V7.4.5); return how many."""
+        """End all sessions of all users (ASVS 5.0 V7.4.5), with all that hangs on them; return how many."""
+        await end_with_all_sessions(tx, now_ms)
         count = await end_every_session(tx, now_ms)
         tx.withdraw(EVERYTHING)
         return count
