@@ -18,6 +18,7 @@ from watchword.oauth.discovery import Discovery
 from watchword.oauth.grant_authorization_code import AuthorizationCodeGrant
 from watchword.oauth.grant_client_credentials import ClientCredentialsGrant
 from watchword.oauth.grant_refresh_token import RefreshTokenGrant
+from watchword.oauth.grant_token_exchange import TokenExchangeGrant
 from watchword.oauth.grant_tokens import GrantTokens
 from watchword.oauth.grants import Grants
 from watchword.oauth.id_token import IdTokens
@@ -28,6 +29,7 @@ from watchword.oauth.routes import make_routes
 from watchword.oauth.server_metadata import Abilities
 from watchword.oauth.signing_keys import SigningKeys
 from watchword.oauth.small_pages import SmallPages
+from watchword.oauth.subject_token import SubjectTokens
 from watchword.oauth.token_endpoint import TokenEndpoint
 from watchword.records.definitions import BUILT_IN
 from watchword.wire.pages import LANGUAGES, Pages
@@ -54,6 +56,7 @@ class OAuthServer:
             ClientCredentialsGrant(issuer, names),
             AuthorizationCodeGrant(database, self.authorization_codes, self.grant_tokens, names, audit=audit),
             RefreshTokenGrant(database, self.grants, foundation.refresh_tokens, self.grant_tokens, names, audit=audit),
+            self._make_token_exchange(foundation, issuer),
         )
         tokens = TokenEndpoint(ClientAuthentication(database, audit=audit), grants, audit=audit)
         discovery = Discovery(database, foundation.access_tokens.keys, names, _abilities(tokens))
@@ -70,6 +73,21 @@ class OAuthServer:
             *make_client_routes(ClientEndpoints(self.clients, self.secrets)),
         )
         discovery.describe(self.routes)
+
+    def _make_token_exchange(self, foundation: Foundation, issuer: TokenIssuer) -> TokenExchangeGrant:
+        subjects = SubjectTokens(
+            session_tokens=foundation.session_tokens,
+            access_tokens=foundation.access_tokens,
+            api_keys=foundation.api_key_prover,
+        )
+        return TokenExchangeGrant(
+            foundation.stores.database,
+            subjects,
+            self.grants,
+            issuer,
+            foundation.access_tokens.names,
+            audit=foundation.audit,
+        )
 
 
 def _abilities(tokens: TokenEndpoint) -> Abilities:

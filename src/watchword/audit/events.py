@@ -31,6 +31,7 @@ class Event(StrEnum):
     SECRET_ADDED = "client.secret_added"  # noqa: S105 - the name of an event
     SECRETS_ROTATED = "client.secrets_rotated"
     SECRET_REVOKED = "client.secret_revoked"  # noqa: S105 - the name of an event
+    TOKEN_EXCHANGED = "oauth.token_exchanged"  # noqa: S105 - the name of an event
     TOKEN_REFUSED = "oauth.token_refused"  # noqa: S105 - the name of an event
     SIGNING_KEY_ROTATED = "signing_key.rotated"
     SIGNING_KEY_REPLACED = "signing_key.replaced"

@@ -16,6 +16,7 @@ from watchword.credentials.issuer_keys import IssuerKeys
 from watchword.credentials.oauth_queries import (
     TokenFacts,
     find_opaque_claims,
+    find_origin_facts,
     find_token_facts,
     insert_opaque_token,
     insert_revoked_token,
@@ -211,14 +212,25 @@ class AccessTokens:
         else:
             made = await self._verify(token, now_ms)
         claims = made.claims
-        facts = await find_token_facts(self._database, claims.client_id, grant_id=claims.grant, jti=claims.jti)
-        proof = _proof_of(claims, _require_living(facts, claims), made.key_ends_at_ms)
+        found = await find_token_facts(self._database, claims.client_id, grant_id=claims.grant, jti=claims.jti)
+        facts = _require_living(found, claims)
+        ends = (made.key_ends_at_ms, await self._end_of_origins(facts, now_ms))
+        proof = _proof_of(claims, facts, tuple(end for end in ends if end is not None))
         if made.tenant_id not in {None, proof.tenant_id}:
             raise NotAuthenticatedError(reason="the access token's key is another tenant's")
         if claims.iss != self.names.issuer(proof.tenant_slug):
             raise NotAuthenticatedError(reason="the access token is of another issuer")
         self._cache.remember(digest, proof, proof.subjects, mark=mark)
         return proof
+
+    async def _end_of_origins(self, facts: TokenFacts, now_ms: int) -> int | None:
+        """Require what a token was exchanged for to live, and return when that ends by itself."""
+        if not facts.derived_from:
+            return None
+        origins = await find_origin_facts(self._database, facts.derived_from, now_ms)
+        if not origins.are_living:
+            raise NotAuthenticatedError(reason="what the access token was exchanged for has ended")
+        return origins.ends_at_ms
 
     async def _find_claims(self, token_hash: bytes) -> _Made:
         stored = await find_opaque_claims(self._database, token_hash)
@@ -259,13 +271,13 @@ def _require_living(facts: TokenFacts | None, claims: AccessClaims) -> TokenFact
     return facts
 
 
-def _proof_of(claims: AccessClaims, facts: TokenFacts, key_ends_at_ms: int | None) -> AccessProof:
+def _proof_of(claims: AccessClaims, facts: TokenFacts, other_ends_ms: tuple[int, ...]) -> AccessProof:
     subjects = [f"client:{claims.client_id}", f"tenant:{facts.tenant_id}", _token_subject(claims.jti)]
     if claims.grant is not None:
         subjects.append(f"grant:{claims.grant}")
     if facts.user_id is not None:
         subjects.append(f"user:{facts.user_id}")
-    ends_at_ms = claims.exp * 1000
+    subjects.extend(subject for subject in facts.derived_from if subject not in subjects)
     return AccessProof(
         claims=claims,
         tenant_id=facts.tenant_id,
@@ -281,7 +293,7 @@ def _proof_of(claims: AccessClaims, facts: TokenFacts, key_ends_at_ms: int | Non
         requests_per_minute=facts.tenant_settings.requests_per_minute,
         requests_per_hour=facts.tenant_settings.requests_per_hour,
         good_from_ms=(claims.iat - _FUTURE_SECONDS_MAX) * 1000,
-        good_until_ms=ends_at_ms if key_ends_at_ms is None else min(ends_at_ms, key_ends_at_ms),
+        good_until_ms=min((claims.exp * 1000, *other_ends_ms)),
         subjects=tuple(subjects),
     )
 

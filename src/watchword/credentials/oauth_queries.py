@@ -14,7 +14,7 @@ from watchword.db.database import Statement, Transaction
 
 _FIND_FACTS: Final = Statement("""
     SELECT c.tenant_id, c.mode, c.disabled_at, c.settings, t.slug, t.plan, t.settings, t.disabled_at,
-        g.id, g.ended_at, g.user_id, u.disabled_at, m.role,
+        g.id, g.ended_at, g.user_id, u.disabled_at, m.role, g.derived_from,
         (SELECT count(*) FROM oauth_revoked_tokens r WHERE r.jti = $3)
     FROM oauth_clients c
     JOIN tenants t ON t.id = c.tenant_id
@@ -23,6 +23,24 @@ _FIND_FACTS: Final = Statement("""
     LEFT JOIN memberships m ON m.user_id = g.user_id AND m.tenant_id = c.tenant_id
     WHERE c.id = $1
 """)
+_ORIGIN_FACTS: Final = (
+    "SELECT (SELECT count(*) FROM oauth_grants WHERE id {among_1} AND ended_at IS NULL)"
+    " + (SELECT count(*) FROM oauth_clients WHERE id {among_1} AND disabled_at IS NULL)"
+    " + (SELECT count(*) FROM sessions WHERE id {among_1} AND ended_at IS NULL)"
+    " + (SELECT count(*) FROM api_keys WHERE id {among_1} AND revoked_at IS NULL AND disabled_at IS NULL"
+    " AND (expires_at IS NULL OR expires_at > $3)),"
+    " (SELECT count(*) FROM oauth_revoked_tokens WHERE jti {among_2}),"
+    " (SELECT min(expires_at) FROM api_keys WHERE id {among_1})"
+)
+_FIND_ORIGIN_FACTS: Final = Statement(
+    _ORIGIN_FACTS.format(
+        among_1="= ANY (ARRAY(SELECT json_array_elements_text($1::json)))",
+        among_2="= ANY (ARRAY(SELECT json_array_elements_text($2::json)))",
+    ),
+    sqlite=_ORIGIN_FACTS.format(
+        among_1="IN (SELECT value FROM json_each($1))", among_2="IN (SELECT value FROM json_each($2))"
+    ),
+)
 _FIND_OPAQUE: Final = Statement("SELECT claims FROM oauth_access_tokens WHERE token_hash = $1")
 _INSERT_OPAQUE: Final = Statement(
     "INSERT INTO oauth_access_tokens (token_hash, jti, client_id, grant_id, claims, expires_at)"
@@ -44,7 +62,8 @@ class _ClientOrigins(msgspec.Struct, frozen=True):
 class TokenFacts(msgspec.Struct, frozen=True):
     """What the database has now of an access token's client, tenant, grant and user.
 
-    Shapes: ``grant_id`` is None where the token names none or the grant is gone; ``role`` is the user's in the tenant.
+    Shapes: ``grant_id`` is None where the token names none or the grant is gone; ``role`` is the user's in the tenant;
+    ``derived_from`` are the subjects that the grant was made from by token exchange.
     """
 
     tenant_id: str
@@ -60,7 +79,15 @@ class TokenFacts(msgspec.Struct, frozen=True):
     user_id: str | None
     user_disabled_at_ms: int | None
     role: str | None
+    derived_from: tuple[str, ...]
     is_revoked: bool
+
+
+class OriginFacts(msgspec.Struct, frozen=True):
+    """Whether all that a grant was made from still counts, and when the first of it ends by itself."""
+
+    are_living: bool
+    ends_at_ms: int | None
 
 
 async def find_token_facts(reader: Reader, client_id: str, *, grant_id: str | None, jti: str) -> TokenFacts | None:
@@ -82,8 +109,22 @@ async def find_token_facts(reader: Reader, client_id: str, *, grant_id: str | No
         user_id=row[10],
         user_disabled_at_ms=row[11],
         role=row[12],
-        is_revoked=row[13] > 0,
+        derived_from=() if row[13] is None else msgspec.json.decode(row[13], type=tuple[str, ...]),
+        is_revoked=row[14] > 0,
     )
+
+
+async def find_origin_facts(reader: Reader, subjects: tuple[str, ...], now_ms: int) -> OriginFacts:
+    """Return what is now of the grants, clients, sessions, keys and tokens that a grant was made from.
+
+    They are named as in withdrawals: ``grant:…``, ``client:…``, ``session:…``, ``key:…``, ``token:…``.
+    """
+    tokens = {subject.removeprefix("token:") for subject in subjects if subject.startswith("token:")}
+    others = {subject.partition(":")[2] for subject in subjects if not subject.startswith("token:")}
+    texts = [msgspec.json.encode(sorted(ids)).decode() for ids in (others, tokens)]
+    row = await reader.fetch_row(_FIND_ORIGIN_FACTS, *texts, now_ms)
+    living, revoked, ends_at_ms = row or (0, 0, None)
+    return OriginFacts(are_living=(living, revoked) == (len(others), 0), ends_at_ms=ends_at_ms)
 
 
 async def find_opaque_claims(reader: Reader, token_hash: bytes) -> str | None:
