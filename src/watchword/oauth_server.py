@@ -22,15 +22,18 @@ from watchword.oauth.grant_token_exchange import TokenExchangeGrant
 from watchword.oauth.grant_tokens import GrantTokens
 from watchword.oauth.grants import Grants
 from watchword.oauth.id_token import IdTokens
+from watchword.oauth.introspect_endpoint import IntrospectEndpoint
 from watchword.oauth.issue import TokenIssuer
 from watchword.oauth.page_routes import make_page_routes
 from watchword.oauth.page_session import PageSessions
+from watchword.oauth.revoke_endpoint import RevokeEndpoint
 from watchword.oauth.routes import make_routes
 from watchword.oauth.server_metadata import Abilities
 from watchword.oauth.signing_keys import SigningKeys
 from watchword.oauth.small_pages import SmallPages
 from watchword.oauth.subject_token import SubjectTokens
 from watchword.oauth.token_endpoint import TokenEndpoint
+from watchword.oauth.token_routes import make_token_routes
 from watchword.records.definitions import BUILT_IN
 from watchword.wire.pages import LANGUAGES, Pages
 from watchword.wire.routes import Route
@@ -58,7 +61,8 @@ class OAuthServer:
             RefreshTokenGrant(database, self.grants, foundation.refresh_tokens, self.grant_tokens, names, audit=audit),
             self._make_token_exchange(foundation, issuer),
         )
-        tokens = TokenEndpoint(ClientAuthentication(database, audit=audit), grants, audit=audit)
+        authentication = ClientAuthentication(database, audit=audit)
+        tokens = TokenEndpoint(authentication, grants, audit=audit)
         discovery = Discovery(database, foundation.access_tokens.keys, names, _abilities(tokens))
         self.signing_keys = SigningKeys(
             foundation.access_tokens.keys, days=settings.signing_key_days, audit=foundation.audit
@@ -69,6 +73,7 @@ class OAuthServer:
         self.secrets = ClientSecrets(database, audit=foundation.audit)
         self.routes: tuple[Route, ...] = (
             *make_routes(tokens, discovery),
+            *self._make_token_routes(foundation, authentication),
             *make_page_routes(SmallPages(self.pages, self.page_sessions)),
             *make_client_routes(ClientEndpoints(self.clients, self.secrets)),
         )
@@ -87,6 +92,23 @@ class OAuthServer:
             issuer,
             foundation.access_tokens.names,
             audit=foundation.audit,
+        )
+
+    def _make_token_routes(self, foundation: Foundation, authentication: ClientAuthentication) -> tuple[Route, ...]:
+        database = foundation.stores.database
+        access_tokens, refresh_tokens = foundation.access_tokens, foundation.refresh_tokens
+        return make_token_routes(
+            IntrospectEndpoint(
+                database, authentication, self.grants, access_tokens=access_tokens, refresh_tokens=refresh_tokens
+            ),
+            RevokeEndpoint(
+                database,
+                authentication,
+                self.grants,
+                access_tokens=access_tokens,
+                refresh_tokens=refresh_tokens,
+                audit=foundation.audit,
+            ),
         )
 
 

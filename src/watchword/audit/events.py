@@ -36,6 +36,7 @@ class Event(StrEnum):
     SIGNING_KEY_ROTATED = "signing_key.rotated"
     SIGNING_KEY_REPLACED = "signing_key.replaced"
     CODE_REUSED = "oauth.code_reused"
+    TOKEN_REVOKED = "oauth.token_revoked"  # noqa: S105 - the name of an event
     REFRESH_TOKEN_REUSED = "oauth.refresh_token_reused"  # noqa: S105 - the name of an event
     SECRET_KEY_IN_BROWSER = "secret_key.in_browser"  # noqa: S105 - the name of an event
     TENANT_CREATED = "tenant.created"

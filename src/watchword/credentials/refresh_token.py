@@ -57,7 +57,7 @@ class RefreshTokens:
 
     async def find(self, reader: Reader, token: str, now_ms: int) -> StoredRefreshToken | None:
         """Return a token that has not expired, or one used before, whenever that was; None for all others."""
-        if len(token) != _TOKEN_CHARACTERS or not token.startswith(REFRESH_PREFIX) or not token.isascii():
+        if not has_refresh_token_shape(token):
             return None
         stored = await find_refresh_token(reader, _hash(token))
         if stored is None or (stored.used_at_ms is None and stored.expires_at_ms <= now_ms):
@@ -99,6 +99,11 @@ class RefreshTokens:
     def _successor(self, token: str) -> str:
         derived = mac(token.encode("ascii"), self._succession_key)
         return REFRESH_PREFIX + base64.urlsafe_b64encode(derived).rstrip(b"=").decode()
+
+
+def has_refresh_token_shape(text: str) -> bool:
+    """Say whether a text is meant as a refresh token of ours; not whether it is one."""
+    return len(text) == _TOKEN_CHARACTERS and text.startswith(REFRESH_PREFIX) and text.isascii()
 
 
 def _hash(token: str) -> bytes:

@@ -69,6 +69,11 @@ class Grants:
         await insert_grant(tx, grant)
         return grant
 
+    async def find(self, reader: Reader, tenant_id: str, grant_id: str) -> StoredGrant | None:
+        """Return a grant of the tenant, whatever became of it, or None."""
+        state = await find_grant(reader, tenant_id, grant_id)
+        return None if state is None else state.grant
+
     async def get_living(self, reader: Reader, client: OAuthClient, grant_id: str, now_ms: int) -> StoredGrant:
         """Return a grant of the client that still counts.
 

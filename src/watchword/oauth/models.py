@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from watchword.callers.caller import Mode
+from watchword.credentials.access_token import ActingParty, Confirmation
 from watchword.credentials.signing import SigningAlgorithm
 
 GrantType = Literal[
@@ -139,6 +140,31 @@ class TokenRequest(ClientCredentials, kw_only=True):
 
     def __repr__(self) -> str:
         return f"TokenRequest(grant_type={self.grant_type!r}, client_id={self.client_id!r})"
+
+
+class PresentedToken(ClientCredentials, kw_only=True):
+    """The form of introspection and revocation (RFC 7662 §2.1, RFC 7009 §2.1)."""
+
+    token: str | None = None
+    token_type_hint: str | None = None
+
+
+class IntrospectionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a token stands for (RFC 7662 §2.2); of one that is not active nothing else is told."""
+
+    active: bool
+    scope: str | None = None
+    client_id: str | None = None
+    token_type: Literal["Bearer", "DPoP"] | None = None
+    exp: int | None = None
+    iat: int | None = None
+    sub: str | None = None
+    aud: tuple[str, ...] = ()
+    iss: str | None = None
+    jti: str | None = None
+    auth_time: int | None = None
+    cnf: Confirmation | None = None
+    act: ActingParty | None = None
 
 
 class TokenAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
