@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import ssl
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import apsw
 import httpx
 import msgspec
 
+from clients.person import Person
 from inhabited import inhabit
 from served import Served, fleet
-from watchword.credentials.client_secret import hash_client_secret, make_client_secret
-from watchword.ids import make_id
-from world import World
+from world import PASSWORD, World
 
 SLUGS = {"a": "tenant-a", "b": "tenant-b"}
+
+CALLBACK = "https://app.example/callback"
+"""Where clients of these tests are called back; nothing listens there, a person's way ends on it."""
 
 
 class Registered(msgspec.Struct, frozen=True):
@@ -53,6 +52,11 @@ class Instance:
         """Return an HTTP client that trusts the development authority."""
         return httpx.Client(verify=self.trust, base_url=self.url)
 
+    def person(self, who: str, *, allows: bool = True) -> Person:
+        """Return someone of the installation (``viewer_a``) with a browser of their own."""
+        email = f"{who.replace('_', '.')}@example.com"
+        return Person(self.url, self.trust, email, PASSWORD, allows=allows)
+
     def register(
         self,
         tenant: str = "a",
@@ -62,33 +66,14 @@ class Instance:
         scopes: tuple[str, ...] | None = None,
         **settings: Any,  # noqa: ANN401 - settings of a client, as JSON has them
     ) -> Registered:
-        """Register a client and return what it has to know."""
-        now_ms = time.time_ns() // 1_000_000
-        client_id, secret = make_id("oauth_client", now_ms), make_client_secret()
-        with contextlib.closing(apsw.Connection(str(self.server.data / "watchword.db"))) as connection:
-            connection.set_busy_timeout(10_000)
-            connection.execute(
-                "INSERT INTO oauth_clients"
-                " (id, tenant_id, mode, name, kind, grants, scopes, settings, created_at, updated_at)"
-                " VALUES (?, ?, 'live', 'A client', ?, ?, ?, ?, ?, ?)",
-                (
-                    client_id,
-                    self.world.tenants[tenant],
-                    kind,
-                    json.dumps(grants),
-                    None if scopes is None else json.dumps(scopes),
-                    json.dumps(settings),
-                    now_ms,
-                    now_ms,
-                ),
-            )
-            if kind == "confidential":
-                connection.execute(
-                    "INSERT INTO oauth_client_secrets (id, client_id, secret_hash, last_characters, created_at)"
-                    " VALUES (?, ?, ?, ?, ?)",
-                    (make_id("client_secret", now_ms), client_id, hash_client_secret(secret), secret[-4:], now_ms),
-                )
-        return Registered(client_id, secret if kind == "confidential" else "")
+        """Have the tenant's administrator register a client, and return what it has to know."""
+        wanted = {"name": "A client", "kind": kind, "mode": "live", "grants": grants, "scopes": scopes, **settings}
+        with self.open() as http:
+            bearer = {"authorization": f"Bearer {self.world.tokens[f'admin_{tenant}']}"}
+            answer = http.post("/api/clients", json=wanted, headers=bearer)
+        assert answer.status_code == 201, answer.text
+        made = answer.json()["doc"]
+        return Registered(made["id"], made.get("clientSecret", ""))
 
 
 @contextlib.contextmanager

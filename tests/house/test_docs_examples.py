@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -15,16 +14,20 @@ from typing import IO
 
 import pytest
 
+from clients.npm_clients import NODE, install_clients
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/first-request.md", "docs/log-in.md", "docs/api-keys.md", "docs/tenants.md",
-         "docs/products.md", "docs/limits.md")  # fmt: skip
-BLOCK = re.compile(r"^```(sh|python)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+         "docs/products.md", "docs/limits.md", "docs/oauth-client-credentials.md",
+         "docs/oauth-clients.md", "docs/protect-your-api.md")  # fmt: skip
+BLOCK = re.compile(r"^```(sh|python|ts)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 HEAD = """\
 set -eu -o pipefail
 curl() { command curl -sS --fail-with-body --max-time 20 "$@"; }
 watchword() { "$PYTHON" -m watchword "$@"; }
 python3() { "$PYTHON" "$@"; }
+node() { "$NODE" "$@"; }
 """
 SECONDS_MAX = 120
 
@@ -32,14 +35,25 @@ SECONDS_MAX = 120
 def script_of(page: str) -> str:
     """Make one script of a page's blocks: curl fails on a refusal, and on none where the block says ``refused``."""
     parts = [HEAD]
-    for language, words, body in BLOCK.findall((ROOT / page).read_text("utf-8")):
-        if language == "python":
-            parts.append(f"\"$PYTHON\" - <<'PYTHON_BLOCK'\n{body}PYTHON_BLOCK\n")
+    for number, (language, words, body) in enumerate(BLOCK.findall((ROOT / page).read_text("utf-8"))):
+        if language in PROGRAMS:
+            parts.append(program_of(language, words, body, number))
         elif "refused" in words:
             parts.append(f"if ( {body.strip()} ); then echo 'this was not refused'; exit 1; fi\n")
         else:
             parts.append(body)
     return "\n".join(parts)
+
+
+PROGRAMS = {"python": ("py", "python3 -u"), "ts": ("mts", "node")}
+
+
+def program_of(language: str, words: str, body: str, number: int) -> str:
+    """Write a block to a file and run it; one that says ``browser`` prints an address that a person opens."""
+    ending, command = PROGRAMS[language]
+    name = f"example_{number}.{ending}"
+    person = ' | PYTHONPATH="$TESTS" "$PYTHON" -m clients.open_page' if "browser" in words else ""
+    return f"cat > {name} <<'END_OF_EXAMPLE'\n{body}END_OF_EXAMPLE\n{command} {name}{person}\n"
 
 
 @pytest.fixture
@@ -72,7 +86,9 @@ def wait_until_ready(server: subprocess.Popen[str]) -> None:
 def test_examples_work_as_printed(page: str, directory: Path) -> None:
     """Each command and each program of a page does what the page says, in the order of the page."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WATCHWORD_")}
-    environment["PYTHON"] = sys.executable
+    environment |= {"PYTHON": sys.executable, "NODE": NODE, "TESTS": str(ROOT / "tests")}
+    if "```ts" in (ROOT / page).read_text("utf-8"):
+        (directory / "node_modules").symlink_to(install_clients() / "node_modules")
     done = subprocess.run(
         ["bash", "-c", script_of(page)],
         cwd=directory,
@@ -87,7 +103,7 @@ def test_examples_work_as_printed(page: str, directory: Path) -> None:
 
 def test_examples_are_run_at_all() -> None:
     """The pages hold commands, so that the test above shows something."""
-    commands = [shlex.split(line, posix=False)[0] for page in PAGES for line in script_of(page).splitlines()
+    commands = [line.split()[0] for page in PAGES for line in script_of(page).splitlines()
                 if line.startswith(("curl ", "watchword "))]  # fmt: skip
     assert commands.count("curl") > 30
     assert commands.count("watchword") >= 5
