@@ -1,7 +1,8 @@
 """Measure the authorization server beside oidc-provider and one built with Authlib: one run, interleaved rounds, medians.
 
 Run: ``python3 develop.py bench oauth``, or ``python bench/oauth.py [--quick]``. Server and load on cores of their own.
-oidc-provider keeps everything in memory, ours and Authlib's on SQLite: what it wins by that, it may.
+oidc-provider keeps everything in memory, ours and Authlib's on SQLite: what it wins by that, it may. Each signs as it does
+when nothing is set: ours with EdDSA, oidc-provider with RS256; Authlib's example with ES256.
 """
 
 from __future__ import annotations

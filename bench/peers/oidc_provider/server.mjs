@@ -5,8 +5,8 @@ import { Provider } from 'oidc-provider'
 
 const port = Number(process.argv[2])
 const [signed, opaque] = process.argv[3].split(',').map((pair) => pair.split(':'))
-const { privateKey } = generateKeyPairSync('ed25519')
-const resource = (accessTokenFormat) => ({ scope: 'products:read', audience: 'https://api.example', accessTokenFormat, accessTokenTTL: 600, jwt: { sign: { alg: 'EdDSA' } } })
+const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const resource = (accessTokenFormat) => ({ scope: 'products:read', audience: 'https://api.example', accessTokenFormat, accessTokenTTL: 600 })
 
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   clients: [signed, opaque].map(([client_id, client_secret]) => ({
@@ -16,9 +16,8 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     redirect_uris: [],
     response_types: [],
     token_endpoint_auth_method: 'client_secret_basic',
-    id_token_signed_response_alg: 'EdDSA',
   })),
-  jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'bench', use: 'sig', alg: 'EdDSA' }] },
+  jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'bench', use: 'sig', alg: 'RS256' }] },
   scopes: ['products:read'],
   features: {
     clientCredentials: { enabled: true },

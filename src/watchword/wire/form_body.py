@@ -6,6 +6,7 @@ what the struct does not know is left alone, as the same section wants.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -36,20 +37,25 @@ def parse_form(text: bytes, struct: type[Parsed]) -> Parsed:
         MalformedRequestError: the bytes are no form.
         InvalidOAuthRequestError: a parameter came twice.
     """
-    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    is_list = _fields_of(struct)
     values: dict[str, Any] = {}
     try:
         pairs = parse_pairs(text)
     except MalformedRequestError as error:
         raise InvalidOAuthRequestError(error.message.replace("query", "form")) from None
     for name, value in pairs:
-        field = fields.get(name)
-        if field is None or not value:
+        if name not in is_list or not value:
             continue
-        if field.default == ():
+        if is_list[name]:
             values[name] = (*values.get(name, ()), value)
         elif name in values:
             raise InvalidOAuthRequestError(f"The parameter {name} came more than once")
         else:
             values[name] = value
     return msgspec.convert(values, struct)
+
+
+@lru_cache(maxsize=256)
+def _fields_of(struct: type[msgspec.Struct]) -> dict[str, bool]:
+    """Return a struct's fields and whether each is a list; kept, since msgspec works them out anew each time."""
+    return {field.encode_name: field.default == () for field in msgspec.structs.fields(struct)}
