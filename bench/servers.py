@@ -176,7 +176,12 @@ def start_authlib(clients: list[str], cores: set[int] | None, *, directory: Path
     command = [sys.executable, "-m", "gunicorn", "--workers", "1", "--bind", f"127.0.0.1:{port}", "--keep-alive", "75"]
     command += ["--chdir", str(HERE / "peers"), "--worker-class", "gthread", "--threads", "2", "authlib_app:app"]
     return Server(
-        "authlib", command, port, cores=cores, environment={"CLIENTS": ",".join(clients)}, directory=directory
+        "authlib",
+        command,
+        port,
+        cores=cores,
+        environment={"CLIENTS": ",".join(clients), "DATABASE": str(directory / "authlib.db")},
+        directory=directory,
     )
 
 

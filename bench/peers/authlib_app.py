@@ -1,6 +1,6 @@
 """A peer: an authorization server built with Authlib and Flask as its documentation shows, on SQLite.
 
-Run by gunicorn (``authlib_app:app``); ``CLIENTS`` names the clients as ID:SECRET with commas between: the first gets
+Run by gunicorn (``authlib_app:app``); ``DATABASE`` is its file, and ``CLIENTS`` names the clients as ID:SECRET with commas between: the first gets
 JWT tokens (RFC 9068), the second opaque ones.
 """
 
@@ -61,7 +61,7 @@ class Token:
         return False
 
 
-store = sqlite3.connect("authlib.db", check_same_thread=False, isolation_level=None)
+store = sqlite3.connect(os.environ["DATABASE"], check_same_thread=False, isolation_level=None)
 store.execute("PRAGMA journal_mode=WAL")
 store.execute("CREATE TABLE tokens (text TEXT PRIMARY KEY, client_id TEXT, scope TEXT, issued_at REAL, expires_in INT)")
 CLIENTS = {pair[0]: Client(*pair) for pair in (SIGNED, OPAQUE)}
