@@ -24,6 +24,8 @@ from watchword.oauth.grants import Grants
 from watchword.oauth.id_token import IdTokens
 from watchword.oauth.introspect_endpoint import IntrospectEndpoint
 from watchword.oauth.issue import TokenIssuer
+from watchword.oauth.logout_endpoint import LogoutEndpoint
+from watchword.oauth.logout_routes import make_logout_routes
 from watchword.oauth.page_routes import make_page_routes
 from watchword.oauth.page_session import PageSessions
 from watchword.oauth.revoke_endpoint import RevokeEndpoint
@@ -71,10 +73,20 @@ class OAuthServer:
         self.page_sessions = PageSessions(foundation.session_tokens)
         self.clients = OAuthClients(database, bookkeeping=foundation.stores.bookkeeping, audit=foundation.audit)
         self.secrets = ClientSecrets(database, audit=foundation.audit)
+        logout = LogoutEndpoint(
+            database,
+            tokens=foundation.session_tokens,
+            id_tokens=self.id_tokens,
+            names=names,
+            sessions=self.page_sessions,
+            pages=self.pages,
+            audit=audit,
+        )
         self.routes: tuple[Route, ...] = (
             *make_routes(tokens, discovery),
             *self._make_token_routes(foundation, authentication),
             *make_page_routes(SmallPages(self.pages, self.page_sessions)),
+            *make_logout_routes(logout),
             *make_client_routes(ClientEndpoints(self.clients, self.secrets)),
         )
         discovery.describe(self.routes)

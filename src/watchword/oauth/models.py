@@ -239,3 +239,23 @@ class StoredCode(msgspec.Struct, frozen=True, kw_only=True):
     code_challenge: str | None
     nonce: str | None
     jkt: str | None
+
+
+class LogoutRequest(msgspec.Struct, kw_only=True):
+    """What a client asks at the end of a session (OpenID Connect RP-Initiated Logout §2)."""
+
+    id_token_hint: str | None = None
+    client_id: str | None = None
+    post_logout_redirect_uri: str | None = None
+    state: str | None = None
+    ui_locales: str | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(client_id={self.client_id!r})"
+
+
+class LogoutDecision(LogoutRequest, kw_only=True):
+    """What the user decided about it on our page."""
+
+    form_token: str | None = None
+    decision: str | None = None

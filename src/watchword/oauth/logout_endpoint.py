@@ -1,0 +1,182 @@
+"""Signing out as a client asks for it (OpenID Connect RP-Initiated Logout 1.0).
+
+Who shows an ID token of the very session is believed; everybody else's user is asked. The browser is sent on only to
+an address that the client registered, compared letter for letter.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import msgspec
+
+from watchword.audit.events import Event
+from watchword.audit.writer import AuditWriter
+from watchword.callers.call import Call
+from watchword.credentials.access_token import IssuerNames
+from watchword.credentials.session_token import SessionProof, SessionTokens
+from watchword.db.database import Database, Transaction
+from watchword.oauth.id_token import IdTokenHint, IdTokens
+from watchword.oauth.models import LogoutDecision, LogoutRequest, OAuthClient
+from watchword.oauth.page_session import PageSessions, Visit
+from watchword.oauth.queries import find_client_by_id
+from watchword.oauth_errors import InvalidOAuthRequestError, UnknownRedirectUriError
+from watchword.wire.cookies import cleared_pages_cookie_line
+from watchword.wire.pages import Pages, redirect_to
+from watchword.wire.response import Response
+
+_PURPOSE = "logout"
+
+
+class _Wish(msgspec.Struct, frozen=True):
+    """A checked request: the session that its ID token names, the client, and where the browser goes afterwards."""
+
+    session_id: str | None
+    client: OAuthClient | None
+    location: str | None
+
+
+class LogoutEndpoint:
+    """Ends the session of the browser that comes; ``names`` and ``id_tokens`` read the hint of whose it is."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        tokens: SessionTokens,
+        id_tokens: IdTokens,
+        names: IssuerNames,
+        sessions: PageSessions,
+        pages: Pages,
+        audit: AuditWriter,
+    ) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._id_tokens = id_tokens
+        self._names = names
+        self._sessions = sessions
+        self._pages = pages
+        self._audit = audit
+
+    async def ask(self, call: Call) -> Response:
+        """End the session that the ID token names, or ask the user whether it is meant (§2)."""
+        request: LogoutRequest = call.query
+        wish = await self._read(call, request)
+        visit = await self._sessions.visit(call.request, call.now_ms, ui_locales=request.ui_locales)
+        if visit.signed_in is None:
+            return _go_on(call, wish)
+        if wish.session_id == visit.signed_in.session_id:
+            await self._end(call, visit.signed_in, wish)
+            return _go_on(call, wish)
+        return self._confirm(call, request, wish, visit)
+
+    async def ask_posted(self, call: Call) -> Response:
+        """Come back by GET: with a form of another site browsers send no cookie of ours along.
+
+        The ID token stays out of the address, so that the user is asked.
+        """
+        request: LogoutRequest = call.body
+        wish = await self._read(call, request)
+        kept = _kept(request, wish)
+        if request.ui_locales is not None:
+            kept["ui_locales"] = request.ui_locales
+        return redirect_to(f"{_path(call, 'logout')}?{urlencode(kept)}")
+
+    async def decide(self, call: Call) -> Response:
+        """Do what the user decided on our own page."""
+        decision: LogoutDecision = call.body
+        visit = await self._sessions.visit(call.request, call.now_ms)
+        wish = await self._read(call, decision)
+        if visit.signed_in is None:
+            return _go_on(call, wish)
+        self._sessions.require_form(call.request, visit, decision.form_token, _PURPOSE)
+        if decision.decision == "allow":
+            await self._end(call, visit.signed_in, wish)
+            return _go_on(call, wish)
+        return redirect_to(_path(call, "account"))
+
+    async def _read(self, call: Call, request: LogoutRequest) -> _Wish:
+        """Check who asks and where the browser shall go.
+
+        Raises:
+            InvalidOAuthRequestError: the ID token was another client's, or the path is another tenant's.
+            UnknownRedirectUriError: the client is unknown, or did not register this address.
+        """
+        hint = None
+        if request.id_token_hint is not None:
+            hint = await self._find_hint(request.id_token_hint, call.now_ms)
+        if hint is not None and request.client_id not in {None, hint.client_id}:
+            raise InvalidOAuthRequestError("The id_token_hint is another client's")
+        client_id = request.client_id if hint is None else hint.client_id
+        client = None if client_id is None else await find_client_by_id(self._database, client_id)
+        if client is not None and call.parameters.get("tenant", client.tenant_slug) != client.tenant_slug:
+            raise InvalidOAuthRequestError("The client is another tenant's")
+        if hint is not None and (client is None or not self._is_of(hint, client)):
+            hint = None
+        return _Wish(None if hint is None else hint.session_id, client, _location(client, request))
+
+    async def _find_hint(self, token: str, now_ms: int) -> IdTokenHint | None:
+        """Read the ID token; one that proves nothing, because its key has ended perhaps, is as none."""
+        try:
+            return await self._id_tokens.read_hint(token, now_ms)
+        except InvalidOAuthRequestError:
+            return None
+
+    def _is_of(self, hint: IdTokenHint, client: OAuthClient) -> bool:
+        return hint.tenant_id == client.tenant_id and hint.issuer == self._names.issuer(client.tenant_slug)
+
+    def _confirm(self, call: Call, request: LogoutRequest, wish: _Wish, visit: Visit) -> Response:
+        return self._pages.render_page(
+            "sign_out",
+            visit.language,
+            lines=visit.lines,
+            form_targets=() if request.post_logout_redirect_uri is None else (request.post_logout_redirect_uri,),
+            email="" if visit.signed_in is None else visit.signed_in.email,
+            action=_path(call, "logout/confirm"),
+            form_token=visit.form_token(_PURPOSE),
+            hidden=_kept(request, wish),
+        )
+
+    async def _end(self, call: Call, user: SessionProof, wish: _Wish) -> None:
+        async def work(tx: Transaction) -> None:
+            await self._tokens.end(tx, user.session_id, call.now_ms)
+
+        await self._database.transaction(work)
+        self._audit.record(
+            Event.LOGGED_OUT,
+            now_ms=call.now_ms,
+            tenant_id="" if wish.client is None else wish.client.tenant_id,
+            subject=user.user_id,
+            credential_id=user.session_id,
+            address=call.request.client_address,
+        )
+
+
+def _kept(request: LogoutRequest, wish: _Wish) -> dict[str, str]:
+    """Return what a later request of the browser says again; its client is known by then, its ID token is not told."""
+    kept = {
+        "client_id": None if wish.client is None else wish.client.id,
+        "post_logout_redirect_uri": request.post_logout_redirect_uri,
+        "state": request.state,
+    }
+    return {name: value for name, value in kept.items() if value is not None}
+
+
+def _location(client: OAuthClient | None, request: LogoutRequest) -> str | None:
+    uri = request.post_logout_redirect_uri
+    if uri is None:
+        return None
+    if client is None or not client.is_living or uri not in client.settings.post_logout_redirect_uris:
+        raise UnknownRedirectUriError("The post_logout_redirect_uri is not one of this client's")
+    if request.state is None:
+        return uri
+    return f"{uri}{'&' if '?' in uri else '?'}{urlencode({'state': request.state})}"
+
+
+def _go_on(call: Call, wish: _Wish) -> Response:
+    return redirect_to(wish.location or _path(call, "signed-out"), lines=cleared_pages_cookie_line())
+
+
+def _path(call: Call, page: str) -> str:
+    tenant = call.parameters.get("tenant")
+    return f"/oauth/{page}" if tenant is None else f"/t/{tenant}/oauth/{page}"
