@@ -304,7 +304,10 @@ def _operators_part() -> str:
 
 _FLOORS: Final = (
     ("the command line and the processes", ("__main__", "cli", "commands", "demo", "doctor", "worker", "supervisor")),
-    ("what builds, and what every request walks through", ("app", "oauth_server", "foundation", "pipeline")),
+    (
+        "what builds, and what every request walks through",
+        ("app", "oauth_server", "oauth_pages", "foundation", "pipeline"),
+    ),
     ("floor 4: what callers can do", ("oauth", "records", "users", "api_keys", "tenants", "operations")),
     ("floor 3: who is calling", ("callers",)),
     ("floor 2: abilities; values in, values out, no request", ("credentials", "limits", "audit")),

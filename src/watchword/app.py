@@ -84,7 +84,9 @@ class Application:
             foundation.api_key_prover, has_request_left=foundation.limiter.has_key_request_left, audit=self.audit
         )
         self.origins = OriginList(self.database, self.generations, of_installation=settings.allowed_origins)
-        self.oauth = OAuthServer(foundation, settings)
+        self._verification = self._make_verification(foundation)
+        self._login = self._make_login(foundation)
+        self.oauth = OAuthServer(foundation, settings, login=self._login)
         self.upkeep = self._make_upkeep()
         self._foundation = foundation
         docs = DocsPages(__version__)
@@ -213,6 +215,26 @@ class Application:
             log=self.log,
         )
 
+    def _make_verification(self, foundation: Foundation) -> EmailVerification:
+        return EmailVerification(
+            database=self.database,
+            attempts=self.attempts,
+            outbound=foundation.outbound,
+            audit=self.audit,
+            site=foundation.site,
+        )
+
+    def _make_login(self, foundation: Foundation) -> Login:
+        return Login(
+            database=self.database,
+            passwords=foundation.passwords,
+            tokens=foundation.session_tokens,
+            attempts=self.attempts,
+            verification=self._verification,
+            outbound=foundation.outbound,
+            audit=self.audit,
+        )
+
     def _make_invitations(self, foundation: Foundation) -> Invitations:
         return Invitations(
             self.database,
@@ -238,19 +260,8 @@ class Application:
         database, audit, attempts = self.database, self.audit, self.attempts
         passwords, tokens, outbound = foundation.passwords, foundation.session_tokens, foundation.outbound
         site = foundation.site
-        verification = EmailVerification(
-            database=database, attempts=attempts, outbound=outbound, audit=audit, site=site
-        )
         return make_user_routes(
-            login=Login(
-                database=database,
-                passwords=passwords,
-                tokens=tokens,
-                attempts=attempts,
-                verification=verification,
-                outbound=outbound,
-                audit=audit,
-            ),
+            login=self._login,
             refresh=Refresh(tokens=tokens),
             logout=Logout(database=database, tokens=tokens, audit=audit),
             account=Account(
@@ -280,7 +291,7 @@ class Application:
                 audit=audit,
                 site=site,
             ),
-            verification=verification,
+            verification=self._verification,
         )
 
 

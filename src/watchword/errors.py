@@ -309,6 +309,7 @@ class RateLimitExceededError(WatchwordError):
             extensions={"retryAfter": retry_after_seconds},
             headers=(("retry-after", str(retry_after_seconds)), *headers),
         )
+        self.retry_after_seconds = retry_after_seconds
 
 
 class HeadersTooLargeError(WatchwordError):

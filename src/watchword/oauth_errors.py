@@ -29,6 +29,86 @@ class UnknownRedirectUriError(OAuthError):
     sentence = "The redirect_uri is not one of this client's"
 
 
+class TenantNotNamedError(OAuthError):
+    """The client is no tenant's own and came to the root's endpoint: somebody has to say in which tenant it may act."""
+
+    code = "TENANT_NOT_NAMED"
+    oauth_code = "invalid_request"
+    sentence = "Use the authorization endpoint of a tenant"
+
+
+class UnknownClientError(OAuthError):
+    """The client of a page is unknown, disabled or another tenant's; whoever came is told here and never redirected."""
+
+    code = "UNKNOWN_CLIENT"
+    oauth_code = "invalid_request"
+    sentence = "The application is unknown or no longer active"
+
+
+class InvalidRequestUriError(OAuthError):
+    """The pushed request is unknown, used, expired or another client's (RFC 9126 §4, RFC 9101 §6.3)."""
+
+    code = "INVALID_REQUEST_URI"
+    oauth_code = "invalid_request_uri"
+    sentence = "The request_uri is unknown, used or expired"
+
+
+class RequestNotSupportedError(OAuthError):
+    """Parameters came inside a signed request object, which is not served (OpenID Connect Core §3.1.2.6)."""
+
+    code = "REQUEST_NOT_SUPPORTED"
+    oauth_code = "request_not_supported"
+    sentence = "The parameter request is not supported; push the request instead"
+
+
+class RequestUriNotSupportedError(OAuthError):
+    """The request_uri is not one that was pushed here (OpenID Connect Core §3.1.2.6)."""
+
+    code = "REQUEST_URI_NOT_SUPPORTED"
+    oauth_code = "request_uri_not_supported"
+    sentence = "Only a request_uri of a request that was pushed here is supported"
+
+
+class RequestExpiredError(OAuthError):
+    """A person took too long over a page, or came back to one that is done."""
+
+    code = "REQUEST_EXPIRED"
+    oauth_code = "invalid_request"
+    sentence = "The request has expired; start again"
+
+
+class UnsupportedResponseTypeError(OAuthError):
+    """No such response type here, or not for this client."""
+
+    code = "UNSUPPORTED_RESPONSE_TYPE"
+    oauth_code = "unsupported_response_type"
+    sentence = "This response type is not supported"
+
+
+class AccessDeniedError(OAuthError):
+    """The user said no, or is no member of the client's tenant."""
+
+    code = "ACCESS_DENIED"
+    oauth_code = "access_denied"
+    sentence = "Access was denied"
+
+
+class LoginRequiredError(OAuthError):
+    """The user would have to sign in, and the client wants no page to be shown (OpenID Connect Core §3.1.2.6)."""
+
+    code = "LOGIN_REQUIRED"
+    oauth_code = "login_required"
+    sentence = "The user has to sign in"
+
+
+class ConsentRequiredError(OAuthError):
+    """The user would have to be asked, and the client wants no page to be shown (OpenID Connect Core §3.1.2.6)."""
+
+    code = "CONSENT_REQUIRED"
+    oauth_code = "consent_required"
+    sentence = "The user has to be asked"
+
+
 class InvalidClientError(OAuthError):
     """The client is unknown, disabled, or did not prove itself: one answer for all."""
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
-
 from watchword.config import Settings
 from watchword.db.database import Database
 from watchword.foundation import Foundation
@@ -26,27 +23,24 @@ from watchword.oauth.introspect_endpoint import IntrospectEndpoint
 from watchword.oauth.issue import TokenIssuer
 from watchword.oauth.logout_endpoint import LogoutEndpoint
 from watchword.oauth.logout_routes import make_logout_routes
-from watchword.oauth.page_routes import make_page_routes
-from watchword.oauth.page_session import PageSessions
 from watchword.oauth.revoke_endpoint import RevokeEndpoint
 from watchword.oauth.routes import make_routes
 from watchword.oauth.server_metadata import Abilities
 from watchword.oauth.signing_keys import SigningKeys
-from watchword.oauth.small_pages import SmallPages
 from watchword.oauth.subject_token import SubjectTokens
 from watchword.oauth.token_endpoint import TokenEndpoint
 from watchword.oauth.token_routes import make_token_routes
+from watchword.oauth_pages import OAuthPages
 from watchword.records.definitions import BUILT_IN
-from watchword.wire.pages import LANGUAGES, Pages
+from watchword.users.login import Login
+from watchword.wire.pages import LANGUAGES
 from watchword.wire.routes import Route
-
-_TEMPLATES: Final = Path(__file__).parent / "oauth" / "templates"
 
 
 class OAuthServer:
     """The authorization server: its endpoints, and what the command line calls."""
 
-    def __init__(self, foundation: Foundation, settings: Settings) -> None:
+    def __init__(self, foundation: Foundation, settings: Settings, *, login: Login) -> None:
         database: Database = foundation.stores.database
         self.grants = Grants(database)
         self.authorization_codes = AuthorizationCodes(database, self.grants)
@@ -69,8 +63,8 @@ class OAuthServer:
         self.signing_keys = SigningKeys(
             foundation.access_tokens.keys, days=settings.signing_key_days, audit=foundation.audit
         )
-        self.pages = Pages(_TEMPLATES)
-        self.page_sessions = PageSessions(foundation.session_tokens)
+        people = OAuthPages(foundation, login=login, grants=self.grants, codes=self.authorization_codes)
+        self.pages, self.page_sessions = people.pages, people.sessions
         self.clients = OAuthClients(database, bookkeeping=foundation.stores.bookkeeping, audit=foundation.audit)
         self.secrets = ClientSecrets(database, audit=foundation.audit)
         logout = LogoutEndpoint(
@@ -85,8 +79,8 @@ class OAuthServer:
         self.routes: tuple[Route, ...] = (
             *make_routes(tokens, discovery),
             *self._make_token_routes(foundation, authentication),
-            *make_page_routes(SmallPages(self.pages, self.page_sessions)),
             *make_logout_routes(logout),
+            *people.routes,
             *make_client_routes(ClientEndpoints(self.clients, self.secrets)),
         )
         discovery.describe(self.routes)

@@ -127,6 +127,11 @@ def test_every_setting_of_a_tenant_is_changed(run: Run) -> None:
     assert [run("tenants", "list", "--json").json[0][name] for name in names] == [False, True, True, None, 100]
     assert run("tenants", "change", "shop", "--no-verified", "--no-registration", "--per-hour", "0").code == 0
     assert [run("tenants", "list", "--json").json[0][name] for name in names] == [False, False, False, None, None]
+    assert run("tenants", "change", "shop", "--logo", "https://cdn.example/logo.png").code == 0
+    assert run("tenants", "list", "--json").json[0]["logoUrl"] == "https://cdn.example/logo.png"
+    assert run("tenants", "change", "shop", "--logo", "").code == 0
+    assert run("tenants", "list", "--json").json[0]["logoUrl"] is None
+    assert run("tenants", "change", "shop", "--logo", "http://cdn.example/logo.png").code != 0
 
 
 def test_invitation_from_making_to_withdrawal(run: Run) -> None:

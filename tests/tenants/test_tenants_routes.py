@@ -118,6 +118,7 @@ async def test_a_super_admin_makes_a_tenant(door: Door) -> None:
             "requireVerifiedEmail": False,
             "requestsPerMinute": None,
             "requestsPerHour": None,
+            "logoUrl": None,
         },
         "createdAt": "2026-01-07T10:00:00.000Z",
         "updatedAt": "2026-01-07T10:00:00.000Z",

@@ -32,6 +32,8 @@ class Event(StrEnum):
     SECRETS_ROTATED = "client.secrets_rotated"
     SECRET_REVOKED = "client.secret_revoked"  # noqa: S105 - the name of an event
     TOKEN_EXCHANGED = "oauth.token_exchanged"  # noqa: S105 - the name of an event
+    CONSENT_GIVEN = "oauth.consent_given"
+    CONSENT_WITHDRAWN = "oauth.consent_withdrawn"
     TOKEN_REFUSED = "oauth.token_refused"  # noqa: S105 - the name of an event
     SIGNING_KEY_ROTATED = "signing_key.rotated"
     SIGNING_KEY_REPLACED = "signing_key.replaced"

@@ -30,6 +30,9 @@ from watchword.tenants.models import (
     Tenant,
 )
 
+LogoOption = Annotated[
+    str | None, typer.Option("--logo", metavar="URL", help="Picture on the pages; an empty text for none.")
+]
 OriginOption = Annotated[
     list[str] | None, typer.Option("--origin", metavar="URL", help="Web origin that may call; repeatable.")
 ]
@@ -99,6 +102,7 @@ def change(  # noqa: PLR0913 - each is an option
     per_hour: Annotated[
         int | None, typer.Option("--per-hour", min=0, metavar="N", help="Requests; 0 is the plan's number.")
     ] = None,
+    logo: LogoOption = None,
     data: DataOption = None,
 ) -> None:
     """Change a tenant, in force at once; what is not named stays."""
@@ -110,6 +114,7 @@ def change(  # noqa: PLR0913 - each is an option
         require_verified_email=_or_unset(verified),
         requests_per_minute=_limit(per_minute, "--per-minute", REQUESTS_PER_MINUTE_MAX),
         requests_per_hour=_limit(per_hour, "--per-hour", REQUESTS_PER_HOUR_MAX),
+        logo_url=UNSET if logo is None else logo or None,
     )
     wanted = ChangeTenant(
         name=name or UNSET,
@@ -153,6 +158,7 @@ def _row(tenant: Tenant) -> Row:
         "requireVerifiedEmail": settings.require_verified_email,
         "requestsPerMinute": settings.requests_per_minute,
         "requestsPerHour": settings.requests_per_hour,
+        "logoUrl": settings.logo_url,
         "createdAt": moment(tenant.created_at_ms),
         "updatedAt": moment(tenant.updated_at_ms),
     }

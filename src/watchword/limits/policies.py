@@ -31,6 +31,7 @@ ATTEMPTS: Final = {
         Policy("code", 30, MINUTE, "refuse"),
         Policy("verify_key", 6_000, MINUTE),
         Policy("token", 6_000, MINUTE),
+        Policy("authorize", 600, MINUTE),
     )
 }
 """Limits of single endpoints, counted per client address. The account's own lock-out stands in the database."""

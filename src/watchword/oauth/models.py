@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from watchword.callers.caller import Mode
+from watchword.concealed import Concealed
 from watchword.credentials.access_token import ActingParty, Confirmation
 from watchword.credentials.signing import SigningAlgorithm
 
@@ -180,6 +181,75 @@ class TokenAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     def __repr__(self) -> str:
         return f"TokenAnswer(scope={self.scope!r})"
+
+
+ResponseMode = Literal["query", "fragment", "form_post"]
+
+
+class AuthorizationRequest(Concealed, frozen=True, kw_only=True, omit_defaults=True):
+    """The parameters of an authorization request, as they came (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1).
+
+    Stored as JSON in these very names while a person decides, and when a client has pushed them (RFC 9126).
+    """
+
+    client_id: str | None = None
+    response_type: str | None = None
+    response_mode: str | None = None
+    redirect_uri: str | None = None
+    scope: str | None = None
+    state: str | None = None
+    resource: tuple[str, ...] = ()
+    code_challenge: str | None = None
+    code_challenge_method: str | None = None
+    dpop_jkt: str | None = None
+    nonce: str | None = None
+    prompt: str | None = None
+    max_age: str | None = None
+    login_hint: str | None = None
+    id_token_hint: str | None = None
+    ui_locales: str | None = None
+    request: str | None = None
+    request_uri: str | None = None
+
+
+class SignInForm(Concealed, frozen=True, kw_only=True):
+    """The form of the sign-in page; ``request`` or ``next`` says where to go on."""
+
+    form_token: str | None = None
+    request: str | None = None
+    next: str | None = None
+    email: str | None = None
+    password: str | None = None
+
+
+class ConsentForm(Concealed, frozen=True, kw_only=True):
+    """The form of the consent page."""
+
+    form_token: str | None = None
+    request: str | None = None
+    decision: str | None = None
+
+
+class WithdrawForm(Concealed, frozen=True, kw_only=True):
+    """The form by which a user takes an application's access away."""
+
+    form_token: str | None = None
+    client_id: str | None = None
+
+
+class SignOutForm(Concealed, frozen=True, kw_only=True):
+    """The form of signing out."""
+
+    form_token: str | None = None
+
+
+class VisitQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What the address of a page says: the request that it is part of, or where to go on."""
+
+    request: str | None = None
+    next: str | None = None
+    another: str | None = None
+    withdrawn: str | None = None
 
 
 class JwkSet(msgspec.Struct, frozen=True):

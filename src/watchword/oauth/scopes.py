@@ -63,6 +63,19 @@ def narrow_scopes(client: OAuthClient, granted: tuple[str, ...], asked: str | No
     return scopes
 
 
+def require_user_scopes(client: OAuthClient, asked: str | None) -> tuple[str, ...]:
+    """Return the scopes that a client may ask a user for; those about the user count as its own where nothing narrows it.
+
+    Raises:
+        InvalidScopeError: one of them is malformed, unknown, or more than the client may have.
+    """
+    scopes = parse_scope(asked)
+    if not scopes:
+        return ALL_OF_API if client.scopes is None else client.scopes
+    require_within(scopes, (*ALL_OF_API, *IDENTITY_SCOPES) if client.scopes is None else client.scopes)
+    return scopes
+
+
 def require_within(scopes: tuple[str, ...], allowed: tuple[str, ...]) -> None:
     """Refuse scopes of which one is not covered; ``products:*`` covers ``products:read`` and not the other way.
 

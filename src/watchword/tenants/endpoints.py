@@ -186,6 +186,7 @@ def _tenant_answer(tenant: Tenant) -> TenantAnswer:
             require_verified_email=settings.require_verified_email,
             requests_per_minute=settings.requests_per_minute,
             requests_per_hour=settings.requests_per_hour,
+            logo_url=settings.logo_url,
         ),
         created_at=iso_timestamp(tenant.created_at_ms),
         updated_at=iso_timestamp(tenant.updated_at_ms),

@@ -25,7 +25,7 @@ from watchword.tenants.queries import (
     lock_tenant,
     update_tenant,
 )
-from watchword.tenants.web_origins import require_web_origins
+from watchword.tenants.web_origins import require_logo_url, require_web_origins
 
 Field = TypeVar("Field")
 
@@ -178,6 +178,8 @@ def _changed_settings(
     if isinstance(wanted, SettingsChange):
         asked = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
         changes.update({name: value for name, value in asked.items() if value is not UNSET})
+    if isinstance(changes.get("logo_url"), str):
+        changes["logo_url"] = require_logo_url(str(changes["logo_url"]))
     if not isinstance(origins, UnsetType):
         changes["allowed_origins"] = require_web_origins(origins)
     return msgspec.structs.replace(settings, **changes)

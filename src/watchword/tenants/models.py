@@ -19,6 +19,9 @@ Slug = Annotated[str, Meta(pattern="^[a-z0-9-]{2,63}$")]
 WebOrigin = Annotated[str, Meta(extra_json_schema={"format": "web-origin", "examples": ["https://shop.example"]})]
 """As browsers write it; ``web_origins.py`` checks it. The format is told to readers and checked nowhere else."""
 
+LogoUrl = Annotated[str, Meta(extra_json_schema={"format": "uri", "examples": ["https://cdn.example/logo.png"]})]
+"""``web_origins.py`` checks it."""
+
 WebOrigins = Annotated[list[WebOrigin], Meta(extra_json_schema={"maxItems": ORIGINS_MAX})]
 EmailAddress = Annotated[str, Meta(extra_json_schema={"format": "email", "maxLength": EMAIL_LENGTH_MAX})]
 
@@ -34,7 +37,8 @@ class TenantSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a tenant decides for itself; stored as JSON beside the tenant, in these very names.
 
     Shapes: ``allowed_origins`` are web origins as browsers write them; ``requests_per_minute`` and
-    ``requests_per_hour`` replace the plan's limits where they are not None.
+    ``requests_per_hour`` replace the plan's limits where they are not None; ``logo_url`` is an https address that the
+    pages for people show.
     """
 
     allowed_origins: tuple[str, ...] = ()
@@ -43,6 +47,7 @@ class TenantSettings(msgspec.Struct, frozen=True, kw_only=True):
     require_verified_email: bool = False
     requests_per_minute: int | None = None
     requests_per_hour: int | None = None
+    logo_url: str | None = None
 
 
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +104,7 @@ class SettingsChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     require_verified_email: bool | UnsetType = UNSET
     requests_per_minute: RequestsPerMinute | UnsetType | None = UNSET
     requests_per_hour: RequestsPerHour | UnsetType | None = UNSET
+    logo_url: LogoUrl | UnsetType | None = UNSET
 
 
 class CreateTenant(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -168,6 +174,7 @@ class SettingsAnswer(msgspec.Struct, rename="camel", kw_only=True):
     require_verified_email: bool
     requests_per_minute: int | None
     requests_per_hour: int | None
+    logo_url: str | None
 
 
 class TenantAnswer(msgspec.Struct, rename="camel", kw_only=True):

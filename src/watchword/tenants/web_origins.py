@@ -16,6 +16,8 @@ _HOST_CHARACTERS_MAX: Final = 253
 """The longest name that DNS carries (RFC 1035 §2.3.4)."""
 
 _ORIGIN: Final = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:]+\]|[a-z0-9.-]+)(?::(?P<port>[1-9][0-9]{0,4}))?")
+_LOGO_URL: Final = re.compile(r"(?P<origin>https://[^/?#]+)/[A-Za-z0-9._~/%?=&-]*")
+_LOGO_CHARACTERS_MAX: Final = 500
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -40,6 +42,18 @@ def require_web_origins(origins: Iterable[str], *, field: str = "allowed_origins
     if faults:
         raise InvalidFieldsError(faults)
     return tuple(kept)
+
+
+def require_logo_url(url: str) -> str:
+    """Return the address of a picture that pages may show: https, with a path and without anything that needs escaping.
+
+    Raises:
+        InvalidFieldsError: it is none.
+    """
+    parts = _LOGO_URL.fullmatch(url)
+    if parts is None or len(url) > _LOGO_CHARACTERS_MAX or _fault(parts["origin"]):
+        raise InvalidFieldsError({"logo_url": "must be https://host/path of at most 500 characters"})
+    return url
 
 
 def _fault(origin: str) -> str:

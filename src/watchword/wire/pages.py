@@ -99,6 +99,10 @@ class Pages:
         policy = _policy(brand, form_targets, with_script=with_script)
         return Response(status, body.encode(), _PAGE_LINES + header_line("content-language", language) + policy + lines)
 
+    def words(self, language: Language) -> Words:
+        """Return a language's texts, for values that are texts themselves."""
+        return self._words[language]
+
     def problem(self, error: WatchwordError, request: Request) -> Response:
         """Answer with an error as a page; its private cause stays out."""
         lines = b"".join(header_line(name, value) for name, value in error.headers)

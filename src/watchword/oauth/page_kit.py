@@ -1,0 +1,83 @@
+"""What the pages share: whose they look like, how scopes read in a language, and addresses that lead from one to another."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlencode
+
+from watchword.db.database import Database
+from watchword.errors import NotFoundError
+from watchword.oauth.scopes import IDENTITY_SCOPES
+from watchword.tenants.models import Tenant
+from watchword.tenants.queries import find_tenant, find_tenant_by_slug
+from watchword.wire.pages import Brand, Language, Pages
+
+_NEXT: Final = re.compile(
+    r"(?:/t/[a-z0-9-]{2,63})?/oauth/(?:account|device(?:\?user_code=[A-Za-z0-9-]{1,20})?|authorize\?[!-~]{1,4000})"
+)
+"""Where signing in may lead to besides a kept request: pages of our own, so that no link leads astray."""
+
+
+class PageKit:
+    """Makes values that more than one page shows."""
+
+    def __init__(self, database: Database, pages: Pages) -> None:
+        self._database = database
+        self._pages = pages
+
+    async def get_tenant(self, tenant_id: str) -> Tenant:
+        """Return a client's or a member's tenant.
+
+        Raises:
+            NotFoundError: it has been deleted meanwhile.
+        """
+        tenant = await find_tenant(self._database, tenant_id)
+        if tenant is None:
+            raise NotFoundError
+        return tenant
+
+    async def find_tenant_of_path(self, parameters: dict[str, str]) -> Tenant | None:
+        """Return the tenant that a page's path names, None at the root.
+
+        Raises:
+            NotFoundError: the path names none that lives.
+        """
+        slug = parameters.get("tenant")
+        if slug is None:
+            return None
+        tenant = await find_tenant_by_slug(self._database, slug)
+        if tenant is None or tenant.disabled_at_ms is not None:
+            raise NotFoundError
+        return tenant
+
+    def scope_texts(self, scopes: tuple[str, ...], language: Language) -> list[str]:
+        """Return what each scope allows, as people say it."""
+        return [self._scope_text(scope, language) for scope in scopes]
+
+    def _scope_text(self, scope: str, language: Language) -> str:
+        say = self._pages.words(language).say
+        if scope in IDENTITY_SCOPES:
+            return say(f"scope.{scope}")
+        resource, _, action = scope.partition(":")
+        if resource == "*":
+            return say("scope.all" if action == "*" else f"scope.{action}_all")
+        return say("scope.any" if action == "*" else f"scope.{action}", resource=resource)
+
+
+def brand_of(tenant: Tenant) -> Brand:
+    """Return how a tenant looks."""
+    return Brand(tenant.name, tenant.settings.logo_url)
+
+
+def page_path(parameters: dict[str, str], page: str, **query: str | None) -> str:
+    """Return the address of a page beside the one that is called: under the same tenant, or at the root as that."""
+    tenant = parameters.get("tenant")
+    path = f"/oauth/{page}" if tenant is None else f"/t/{tenant}/oauth/{page}"
+    named = {name: value for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode(named)}" if named else path
+
+
+def is_own_page(path: str | None) -> bool:
+    """Say whether an address is one of the pages that signing in may lead to."""
+    return path is not None and _NEXT.fullmatch(path) is not None

@@ -1,0 +1,46 @@
+"""Clients that send people, for the tests of the pages."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import msgspec
+
+from browser import Browser
+from oauth_world import add_client
+from watchword.oauth.models import ClientSettings
+from watchword.oauth.pkce import make_code_challenge
+from world import PASSWORD, Api
+
+CALLBACK = "https://app.example/callback"
+VERIFIER = "a-verifier-of-at-least-forty-three-characters"
+REQUEST = {
+    "response_type": "code",
+    "redirect_uri": CALLBACK,
+    "scope": "openid products:read",
+    "state": "s t/a&te",
+    "nonce": "n",
+    "code_challenge": make_code_challenge(VERIFIER),
+    "code_challenge_method": "S256",
+}
+
+
+async def add_app(api: Api, *, tenant: str = "a", kind: str = "confidential", **settings: Any) -> str:  # noqa: ANN401 - the fields of ClientSettings
+    """Store a client that sends people, and return its id."""
+    grants = ("authorization_code", "refresh_token")
+    chosen = msgspec.structs.replace(ClientSettings(redirect_uris=(CALLBACK,)), **settings)
+    return await add_client(api.application, api.world.tenants[tenant], kind=kind, grants=grants, settings=chosen)
+
+
+def authorize_path(client_id: str, *, path: str = "/oauth/authorize", **changes: str | None) -> str:
+    """Return the address that a client sends people to; a change to None leaves a parameter out."""
+    fields = {"client_id": client_id, **REQUEST, **changes}
+    return f"{path}?{urlencode({name: value for name, value in fields.items() if value is not None})}"
+
+
+async def sign_in(browser: Browser, page: httpx.Response, who: str = "editor_a") -> httpx.Response:
+    """Fill in the form of the sign-in page."""
+    email = f"{who.replace('_', '.')}@example.com"
+    return await browser.submit(page, email=email, password=PASSWORD)
