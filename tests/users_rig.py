@@ -14,9 +14,11 @@ from watchword.callers.identify import Identifier
 from watchword.callers.tenant import TenantChooser
 from watchword.credentials.access_token import AccessTokens, IssuerNames
 from watchword.credentials.api_key import ApiKeyProver
+from watchword.credentials.dpop import DpopProofs
 from watchword.credentials.issuer_keys import IssuerKeys
 from watchword.credentials.key_ring import KeyRing
 from watchword.credentials.password import Passwords
+from watchword.credentials.seen_proofs import SeenProofs
 from watchword.credentials.session_token import SessionTokens
 from watchword.credentials.verified import VerifiedCache
 from watchword.db.database import Database, Statement, Transaction
@@ -104,6 +106,7 @@ class House:
         self.identifier = Identifier(
             session_tokens=self.tokens,
             access_tokens=AccessTokens(database, generations, keys, self.cache, names),
+            dpop_proofs=DpopProofs(SeenProofs(database), url="https://auth.example"),
             api_keys=ApiKeyProver(database, self.cache, generations),
             tenants=TenantChooser(database),
             remembered=self.cache,

@@ -187,6 +187,7 @@ class Application:
             identifier=Identifier(
                 session_tokens=foundation.session_tokens,
                 access_tokens=foundation.access_tokens,
+                dpop_proofs=foundation.dpop_proofs,
                 api_keys=foundation.api_key_prover,
                 tenants=TenantChooser(self.database),
                 remembered=foundation.proofs,

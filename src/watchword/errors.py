@@ -114,6 +114,14 @@ class WrongPasswordError(NotAuthenticatedError):
     sentence = "The email or password provided is incorrect"
 
 
+class KeyNotProvedError(NotAuthenticatedError):
+    """The access token is bound to a key, and no good DPoP proof of that key came with it (RFC 9449 §7.1)."""
+
+    code = "KEY_NOT_PROVED"
+    oauth_code = "invalid_dpop_proof"
+    sentence = "This token is bound to a key; send it as DPoP with a fresh proof of that key"
+
+
 class ExpiredSessionTokenError(WatchwordError):
     """The session token was good and has expired; the session can be refreshed or begun anew."""
 

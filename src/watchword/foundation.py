@@ -15,10 +15,12 @@ from watchword.clock import Clock
 from watchword.config import Settings, open_master_secret
 from watchword.credentials.access_token import AccessTokens, IssuerNames
 from watchword.credentials.api_key import ApiKeyProver
+from watchword.credentials.dpop import DpopProofs
 from watchword.credentials.issuer_keys import IssuerKeys
 from watchword.credentials.key_ring import KeyRing
 from watchword.credentials.password import Passwords
 from watchword.credentials.refresh_token import RefreshTokens
+from watchword.credentials.seen_proofs import SeenProofs
 from watchword.credentials.session_token import SessionTokens
 from watchword.credentials.verified import VerifiedCache
 from watchword.data_directory import make_private_directory
@@ -67,6 +69,8 @@ class Foundation(msgspec.Struct, frozen=True):
     api_key_prover: ApiKeyProver
     access_tokens: AccessTokens
     refresh_tokens: RefreshTokens
+    seen_proofs: SeenProofs
+    dpop_proofs: DpopProofs
     proofs: VerifiedCache
     limiter: Limiter
     sender: Sender
@@ -100,6 +104,7 @@ async def lay_foundation(
     outbound = Outbound(sender, log=_line_of(log, clock, "mail"))
     opened.push_async_callback(outbound.close)
     proofs = _open_proofs(stores, opened)
+    seen_proofs = SeenProofs(stores.bookkeeping)
     return Foundation(
         stores=stores,
         log=log,
@@ -110,6 +115,8 @@ async def lay_foundation(
         api_key_prover=ApiKeyProver(stores.database, proofs, stores.generations),
         access_tokens=_make_access_tokens(settings, stores, proofs, master_secret),
         refresh_tokens=RefreshTokens(master_secret, grace_seconds=settings.refresh_grace_seconds),
+        seen_proofs=seen_proofs,
+        dpop_proofs=DpopProofs(seen_proofs, url=settings.url),
         proofs=proofs,
         limiter=_make_limiter(settings, stores),
         sender=sender,

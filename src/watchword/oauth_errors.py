@@ -121,6 +121,14 @@ class InvalidClientError(OAuthError):
         super().__init__(message, cause=cause, headers=(("www-authenticate", 'Basic realm="watchword"'),))
 
 
+class InvalidDpopProofError(OAuthError):
+    """The DPoP proof is missing, malformed, old, used before, or for another request (RFC 9449 §5)."""
+
+    code = "INVALID_DPOP_PROOF"
+    oauth_code = "invalid_dpop_proof"
+    sentence = "The DPoP proof is missing, or not good for this request"
+
+
 class InvalidGrantError(OAuthError):
     """The code, refresh token or other grant is unknown, used, expired, or another client's: one answer for all."""
 

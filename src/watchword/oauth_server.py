@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from watchword.config import Settings
+from watchword.credentials.client_assertion import ClientAssertions
 from watchword.db.database import Database
 from watchword.foundation import Foundation
 from watchword.oauth.authorization_codes import AuthorizationCodes
@@ -11,6 +12,7 @@ from watchword.oauth.client_endpoints import ClientEndpoints
 from watchword.oauth.client_routes import make_client_routes
 from watchword.oauth.client_secrets import ClientSecrets
 from watchword.oauth.clients import OAuthClients
+from watchword.oauth.client_keys import ClientKeys
 from watchword.oauth.discovery import Discovery
 from watchword.oauth.grant_authorization_code import AuthorizationCodeGrant
 from watchword.oauth.grant_client_credentials import ClientCredentialsGrant
@@ -57,8 +59,10 @@ class OAuthServer:
             RefreshTokenGrant(database, self.grants, foundation.refresh_tokens, self.grant_tokens, names, audit=audit),
             self._make_token_exchange(foundation, issuer),
         )
-        authentication = ClientAuthentication(database, audit=audit)
-        tokens = TokenEndpoint(authentication, grants, audit=audit)
+        authentication = ClientAuthentication(
+            database, names, assertions=ClientAssertions(foundation.seen_proofs), keys=ClientKeys(), audit=audit
+        )
+        tokens = TokenEndpoint(authentication, grants, proofs=foundation.dpop_proofs, audit=audit)
         discovery = Discovery(database, foundation.access_tokens.keys, names, _abilities(tokens))
         self.signing_keys = SigningKeys(
             foundation.access_tokens.keys, days=settings.signing_key_days, audit=foundation.audit

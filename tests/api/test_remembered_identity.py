@@ -258,3 +258,17 @@ async def test_a_remembered_secret_key_is_still_refused_in_a_browser(reader: Rea
     for header in ("origin", "sec-fetch-site"):
         headers = {**api.world.credential("sk_live_a"), header: "https://shop.example"}
         assert (await reader._client.get(PRODUCTS, headers=headers)).status_code == 403
+
+
+@pytest.mark.parametrize("who", ["sk_live_a", "admin_a"])
+async def test_a_path_that_names_a_tenant_is_never_answered_by_memory(api: Api, who: str) -> None:
+    """The same headers at another tenant's own path are looked at anew, whatever they opened a moment ago."""
+    for path, status in (
+        ("/api/products", 200),
+        ("/api/products", 200),
+        ("/t/tenant-b/api/products", 403),
+        ("/t/tenant-a/api/products", 200),
+        ("/api/products", 200),
+        ("/t/tenant-b/api/products", 403),
+    ):
+        assert (await api.call("GET", path, who=who)).status_code == status

@@ -1,4 +1,4 @@
-"""What a refused caller is told to bring: ``WWW-Authenticate`` (RFC 6750 §3, RFC 9728 §5.1).
+"""What a refused caller is told to bring: ``WWW-Authenticate`` (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1).
 
 From the challenge alone a client finds the authorization server of the API that it called, and the scope to ask for.
 """
@@ -9,7 +9,8 @@ from typing import Final
 
 from watchword.callers.identify import Identity
 from watchword.credentials.access_token import IssuerNames
-from watchword.errors import InsufficientScopeError, NotAuthenticatedError, WatchwordError
+from watchword.credentials.dpop import PROOF_ALGORITHMS
+from watchword.errors import InsufficientScopeError, KeyNotProvedError, NotAuthenticatedError, WatchwordError
 from watchword.wire.request import Request
 
 _REALM: Final = 'realm="watchword"'
@@ -34,7 +35,10 @@ class Challenges:
 
         ``permission`` is the route's and ``tenant_slug`` the tenant that the path names.
         """
-        if isinstance(error, NotAuthenticatedError):
+        if isinstance(error, KeyNotProvedError):
+            value = self._challenge("DPoP", "invalid_dpop_proof", permission, tenant_slug)
+            value += f', algs="{" ".join(PROOF_ALGORITHMS)}"'
+        elif isinstance(error, NotAuthenticatedError):
             # A request without a token is told no error code (RFC 6750 §3.1): it has made none.
             code = "invalid_token" if b"authorization" in request.headers else None
             value = self._challenge("Bearer", code, permission, tenant_slug)

@@ -20,9 +20,11 @@ from watchword.credentials.access_token import (
     has_access_token_shape,
 )
 from watchword.credentials.api_key import ApiKeyProver, KeyProof, has_key_shape
+from watchword.credentials.dpop import DpopProofs, ProvedRequest
 from watchword.credentials.session_token import SessionProof, SessionTokens, has_session_token_shape
 from watchword.credentials.verified import VerifiedCache
 from watchword.errors import (
+    KeyNotProvedError,
     NetworkNotAllowedError,
     NotAuthenticatedError,
     OriginNotAllowedError,
@@ -31,15 +33,17 @@ from watchword.errors import (
     TwoCredentialsError,
 )
 from watchword.limits.limiter import Limited
+from watchword.oauth_errors import InvalidDpopProofError
 from watchword.wire.cookies import read_session_cookie
 from watchword.wire.request import Request
 
 _KEY_HEADERS: Final = (b"x-api-key", b"apikey")
 _PUBLISHABLE_HEADERS: Final = (b"x-client-key", b"x-publishable-key")
-_SCHEMES: Final = frozenset({"bearer", "jwt"})
+_BOUND_SCHEME: Final = "dpop"
+_SCHEMES: Final = frozenset({"bearer", "jwt", _BOUND_SCHEME})
 
 _ALONE: Final = frozenset({b"authorization", *_KEY_HEADERS, *_PUBLISHABLE_HEADERS})
-_DECIDING: Final = _ALONE | {b"cookie", b"x-tenant-id", b"origin", b"sec-fetch-site"}
+_DECIDING: Final = _ALONE | {b"dpop", b"cookie", b"x-tenant-id", b"origin", b"sec-fetch-site"}
 """Every header that has a part in who is calling; a header that joins them must join here (a test holds it so)."""
 
 _DIGEST: Final = "digest of the only deciding header"
@@ -48,13 +52,17 @@ _NEVER_MS: Final = 2**63 - 1
 
 
 class Presented(msgspec.Struct):
-    """The credentials that a request carries, told apart by shape and not yet proved."""
+    """The credentials that a request carries, told apart by shape and not yet proved.
+
+    ``is_bound`` says that the access token came under the scheme of those bound to a key.
+    """
 
     session_token: str | None = None
     access_token: str | None = None
     secret_key: str | None = None
     publishable_key: str | None = None
     from_cookie: bool = False
+    is_bound: bool = False
 
     def __repr__(self) -> str:
         return f"Presented(from_cookie={self.from_cookie})"
@@ -92,12 +100,14 @@ class Identifier:
         *,
         session_tokens: SessionTokens,
         access_tokens: AccessTokens,
+        dpop_proofs: DpopProofs,
         api_keys: ApiKeyProver,
         tenants: TenantChooser,
         remembered: VerifiedCache,
     ) -> None:
         self._session_tokens = session_tokens
         self._access_tokens = access_tokens
+        self._dpop_proofs = dpop_proofs
         self._api_keys = api_keys
         self._tenants = tenants
         self._remembered = remembered
@@ -197,8 +207,8 @@ class Identifier:
 
     async def _by_access_token(self, request: Request, presented: Presented, now_ms: int) -> Identity:
         proof = await self._access_tokens.prove_for_api(presented.access_token or "", now_ms)
-        if proof.jkt is not None:
-            raise NotAuthenticatedError(reason="the access token needs a proof of its key")
+        if presented.is_bound or proof.jkt is not None:
+            await self._require_key(request, presented, proof.jkt, now_ms)
         named = request.header(b"x-tenant-id")
         if named is not None and named not in {proof.tenant_id, proof.tenant_slug}:
             raise TenantMismatchError
@@ -207,6 +217,19 @@ class Identifier:
             if (beside.tenant_id, beside.mode) != (proof.tenant_id, proof.mode):
                 raise TenantMismatchError
         return _access_identity(proof)
+
+    async def _require_key(self, request: Request, presented: Presented, jkt: str | None, now_ms: int) -> None:
+        # A bound token counts under its own scheme alone, and an unbound one never there (RFC 9449 §7.1, §7.2).
+        if jkt is None:
+            raise NotAuthenticatedError(reason="the access token is bound to no key")
+        proof = request.header(b"dpop")
+        if not presented.is_bound or proof is None:
+            raise KeyNotProvedError(cause="a bound access token came without a proof of its key")
+        proved = ProvedRequest(request.method, request.addressed_path, presented.access_token)
+        try:
+            await self._dpop_proofs.require(proof, proved, now_ms, jkt=jkt)
+        except InvalidDpopProofError as error:
+            raise KeyNotProvedError(cause=error.cause) from None
 
     async def _prove_publishable(self, request: Request, text: str, now_ms: int) -> KeyProof:
         key = await self._api_keys.prove(text, now_ms)
@@ -275,10 +298,13 @@ def read_session_token(request: Request) -> str | None:
 def _take_authorization(presented: Presented, value: str) -> None:
     scheme, _, credential = value.partition(" ")
     credential = credential.strip(" ")
+    presented.is_bound = scheme.lower() == _BOUND_SCHEME
     if scheme.lower() not in _SCHEMES:
         raise NotAuthenticatedError(reason="authorization scheme")
     if has_access_token_shape(credential):
         presented.access_token = credential
+    elif presented.is_bound:
+        raise NotAuthenticatedError(reason="only an access token can be bound to a key")
     elif has_session_token_shape(credential):
         presented.session_token = credential
     elif credential.startswith("sk_") and has_key_shape(credential):

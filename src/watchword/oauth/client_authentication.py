@@ -14,8 +14,11 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from watchword.audit.writer import AuditWriter
+from watchword.credentials.access_token import IssuerNames
+from watchword.credentials.client_assertion import ASSERTION_TYPE, Assertion, ClientAssertions, read_assertion
 from watchword.credentials.client_secret import is_client_secret
 from watchword.db.database import Database
+from watchword.oauth.client_keys import ClientKeys
 from watchword.oauth.models import AuthenticationMethod, ClientCredentials, ClientSecret, OAuthClient
 from watchword.oauth.queries import find_client_by_id, list_secrets
 from watchword.oauth_errors import InvalidClientError, InvalidOAuthRequestError
@@ -31,6 +34,7 @@ class _Presented(msgspec.Struct, frozen=True):
     method: AuthenticationMethod
     client_id: str
     proof: str = ""
+    assertion: Assertion | None = None
 
     def __repr__(self) -> str:
         return f"_Presented({self.method!r}, {self.client_id!r})"
@@ -39,8 +43,19 @@ class _Presented(msgspec.Struct, frozen=True):
 class ClientAuthentication:
     """Authenticates clients at every endpoint that clients call themselves."""
 
-    def __init__(self, database: Database, *, audit: AuditWriter) -> None:
+    def __init__(
+        self,
+        database: Database,
+        names: IssuerNames,
+        *,
+        assertions: ClientAssertions,
+        keys: ClientKeys,
+        audit: AuditWriter,
+    ) -> None:
         self._database = database
+        self._names = names
+        self._assertions = assertions
+        self._keys = keys
         self._audit = audit
 
     async def require_client(self, request: Request, form: ClientCredentials, now_ms: int) -> OAuthClient:
@@ -55,8 +70,9 @@ class ClientAuthentication:
         client = await find_client_by_id(self._database, presented.client_id)
         if presented.method == "none":
             return _require_public(client)
-        if presented.method == "private_key_jwt":
-            raise InvalidClientError(cause="assertions are not taken")
+        if presented.assertion is not None:
+            await self._require_assertion(request, client, presented.assertion, now_ms)
+            return _require_confidential(client, presented.method)
         secrets = [] if client is None else await list_secrets(self._database, client.id)
         secret = _find_secret(presented.proof, secrets, now_ms)
         if secret is None:
@@ -64,6 +80,20 @@ class ClientAuthentication:
         proved = _require_confidential(client, presented.method)
         self._audit.note_use(secret.id, now_ms)
         return proved
+
+    async def _require_assertion(
+        self, request: Request, client: OAuthClient | None, assertion: Assertion, now_ms: int
+    ) -> None:
+        keys = () if client is None else await self._keys.list_keys(client, assertion.kid)
+        await self._assertions.require(assertion, keys, audiences=self._audiences(request, client), now_ms=now_ms)
+
+    def _audiences(self, request: Request, client: OAuthClient | None) -> frozenset[str]:
+        """Return by which names a client may mean this server (RFC 7523 §3, RFC 9126 §2)."""
+        root = self._names.url
+        if client is None:
+            return frozenset()
+        issuer = self._names.issuer(client.tenant_slug)
+        return frozenset({issuer, f"{issuer}/oauth/token", f"{root}/oauth/token", f"{root}{request.path}"})
 
 
 def _read(request: Request, form: ClientCredentials) -> _Presented:
@@ -77,7 +107,7 @@ def _read(request: Request, form: ClientCredentials) -> _Presented:
     if form.client_secret is not None:
         ways.append(_Presented("client_secret_post", form.client_id or "", form.client_secret))
     if form.client_assertion is not None:
-        ways.append(_Presented("private_key_jwt", form.client_id or "", form.client_assertion))
+        ways.append(_read_assertion(form.client_assertion, form.client_assertion_type))
     if len(ways) > 1:
         raise InvalidOAuthRequestError("Authenticate the client in one way only")
     if not ways:
@@ -102,6 +132,13 @@ def _read_basic(authorization: str) -> _Presented:
     return _Presented("client_secret_basic", unquote_plus(client_id), unquote_plus(secret))
 
 
+def _read_assertion(text: str, kind: str | None) -> _Presented:
+    if kind != ASSERTION_TYPE:
+        raise InvalidClientError(cause="the client_assertion_type is not one that we take")
+    assertion = read_assertion(text)
+    return _Presented("private_key_jwt", assertion.client_id, assertion=assertion)
+
+
 def _find_secret(presented: str, stored: list[ClientSecret], now_ms: int) -> ClientSecret | None:
     """Compare with each living secret, and with one that nobody has where there is none: the time tells nothing."""
     found = None
@@ -120,6 +157,8 @@ def _require_public(client: OAuthClient | None) -> OAuthClient:
 def _require_confidential(client: OAuthClient | None, method: AuthenticationMethod) -> OAuthClient:
     if client is None or not client.is_living or client.kind != "confidential":
         raise InvalidClientError(cause="no living confidential client of this id")
-    if client.settings.authentication_method not in {None, method}:
+    chosen = client.settings.authentication_method
+    # Without a choice a secret comes either way; an assertion only where it was chosen.
+    if chosen != method and (chosen is not None or method == "private_key_jwt"):
         raise InvalidClientError(cause=f"the client does not authenticate by {method}")
     return client

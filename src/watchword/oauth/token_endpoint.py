@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.callers.call import Call
+from watchword.credentials.dpop import DpopProofs, ProvedRequest
 from watchword.oauth.client_authentication import ClientAuthentication
 from watchword.oauth.grant import Grant, GrantContext
 from watchword.oauth.models import OAuthClient, TokenRequest
 from watchword.oauth_errors import (
     InvalidClientError,
+    InvalidDpopProofError,
     InvalidOAuthRequestError,
     OAuthError,
     UnauthorizedClientError,
@@ -23,9 +25,12 @@ from watchword.wire.response import Response, json_response
 class TokenEndpoint:
     """Answers the root's token endpoint and each tenant's."""
 
-    def __init__(self, clients: ClientAuthentication, grants: Iterable[Grant], *, audit: AuditWriter) -> None:
+    def __init__(
+        self, clients: ClientAuthentication, grants: Iterable[Grant], *, proofs: DpopProofs, audit: AuditWriter
+    ) -> None:
         self._clients = clients
         self._grants = {grant.grant_type: grant for grant in grants}
+        self._proofs = proofs
         self._audit = audit
 
     @property
@@ -40,7 +45,8 @@ class TokenEndpoint:
         require_tenant_of_path(client, call.parameters)
         try:
             grant = self._require_grant(client, request.grant_type)
-            context = GrantContext(call.now_ms, call.request.client_address)
+            jkt = await find_proved_key(self._proofs, client, call)
+            context = GrantContext(call.now_ms, call.request.client_address, jkt)
             answered = await grant.answer(client, request, context)
         except OAuthError as error:
             self._record(call, Event.TOKEN_REFUSED, client, {"error": error.oauth_code})
@@ -68,6 +74,20 @@ class TokenEndpoint:
             detail=detail,
             now_ms=call.now_ms,
         )
+
+
+async def find_proved_key(proofs: DpopProofs, client: OAuthClient, call: Call) -> str | None:
+    """Return the thumbprint of the key that a request's DPoP proof proves, None where none came and none must.
+
+    Raises:
+        InvalidDpopProofError: the proof is not good, or this client's tokens are all bound and none came (RFC 9449 §5.2).
+    """
+    proof = call.request.header(b"dpop")
+    if proof is not None:
+        return await proofs.require(proof, ProvedRequest(call.request.method, call.request.addressed_path), call.now_ms)
+    if client.settings.dpop_bound or client.settings.profile == "fapi2":
+        raise InvalidDpopProofError("This client's tokens are bound to a key; send a DPoP proof")
+    return None
 
 
 def require_tenant_of_path(client: OAuthClient, parameters: dict[str, str]) -> None:

@@ -21,7 +21,7 @@ _EXPOSED: Final = (
 _PREFLIGHT: Final = (
     b"access-control-allow-methods: GET, POST, PUT, PATCH, DELETE\r\n"
     b"access-control-allow-headers: Authorization, Content-Type, X-API-Key, apikey, X-Client-Key, X-Publishable-Key,"
-    b" X-Tenant-ID, Idempotency-Key, If-Match, If-None-Match\r\n"
+    b" X-Tenant-ID, DPoP, Idempotency-Key, If-Match, If-None-Match\r\n"
     b"access-control-max-age: 600\r\n"
 )
 

@@ -12,6 +12,7 @@ from watchword.errors import MalformedRequestError
 SINGLE_HEADERS: Final = frozenset(
     {
         b"authorization",
+        b"dpop",
         b"x-api-key",
         b"apikey",
         b"x-client-key",
@@ -50,6 +51,15 @@ def decode_percent(text: bytes) -> str:
         raise ValueError("is not valid UTF-8") from None
 
 
+def decode_path(path: bytes) -> str:
+    """Decode a path; an encoded slash is no slash (RFC 3986 §2.2): a proxy that guards a path is not walked around.
+
+    Raises:
+        ValueError: as ``decode_percent``.
+    """
+    return decode_percent(path.replace(b"%2F", b"%252F").replace(b"%2f", b"%252f"))
+
+
 class Head:
     """The headers of a request, read; requests whose headers came as the very same bytes share one.
 
@@ -70,7 +80,8 @@ class Head:
 class Request:
     """Method, path, query, headers and where it came from.
 
-    Shapes: ``path`` is decoded text and begins with a slash, ``query`` is the raw text behind the question mark,
+    Shapes: ``path`` is decoded text and begins with a slash, ``addressed_path`` the same as the client wrote it, before
+    any step made it another, ``query`` is the raw text behind the question mark,
     header names are lower-case bytes, ``client_address`` is the address of the peer or, behind a trusted proxy, of
     the proxy's client; ``scheme`` is ``http`` or ``https`` as the client saw it; ``is_in_clear`` says that it came over
     plain HTTP from another machine.
@@ -79,6 +90,7 @@ class Request:
     __slots__ = (
         "_fault",
         "_read_body",
+        "addressed_path",
         "client_address",
         "head",
         "headers",
@@ -108,6 +120,7 @@ class Request:
         self._fault = head.fault
         path, _, self.query = target.partition(b"?")
         self.path = path.decode("latin-1") if b"%" not in path and path.isascii() else self._decode_path(path)
+        self.addressed_path = self.path
         self.client_address = client_address
         self.scheme = scheme
         self._read_body = read_body
@@ -146,10 +159,8 @@ class Request:
         return b"" if self._read_body is None else await self._read_body()
 
     def _decode_path(self, path: bytes) -> str:
-        # An encoded slash is no slash (RFC 3986 §2.2): a proxy that guards a path must not be walked around.
-        path = path.replace(b"%2F", b"%252F").replace(b"%2f", b"%252f")
         try:
-            decoded = decode_percent(path)
+            decoded = decode_path(path)
         except ValueError as error:
             self._fault = f"The path {error}"
             return ""

@@ -1,0 +1,145 @@
+"""DPoP proofs: who sends a request shows that it holds a key (RFC 9449), so that a stolen token alone is worth nothing.
+
+A proof names its own key; that the key is the one a token is bound to is what makes it count.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from hashlib import sha256
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from watchword.credentials.foreign_jwt import FUTURE_SECONDS_MAX, ForeignJwt, WrongJwtError, read_jwt
+from watchword.credentials.jwk import FOREIGN_ALGORITHMS, ForeignKey, WrongJwkError, read_jwk
+from watchword.credentials.seen_proofs import SeenProofs
+from watchword.oauth_errors import InvalidDpopProofError
+from watchword.wire.request import decode_path
+
+PROOF_TYPE: Final = "dpop+jwt"
+PROOF_ALGORITHMS: Final = FOREIGN_ALGORITHMS
+
+_AGE_SECONDS_MAX: Final = 60
+"""How old a proof may be (RFC 9449 §11.1): a request's way, and clocks that are a little apart. So long, and as long as
+it may be from the future, its ``jti`` is remembered."""
+
+_JTI_CHARACTERS_MAX: Final = 256
+_URL_CHARACTERS: Final = re.compile(r"[\x21-\x5b\x5d\x5f\x61-\x7a\x7e]+")
+"""Those of a URL (RFC 3986 §2), without the backslash and what parsers skip or read in two ways."""
+
+_PORTS: Final = {"https": 443, "http": 80}
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    """The claims of RFC 9449 §4.2; ``iat`` is Unix seconds, ``ath`` the hash of the token that it is sent with."""
+
+    jti: str
+    htm: str
+    htu: str
+    iat: int | float
+    ath: str | None = None
+
+
+class ProvedRequest(msgspec.Struct, frozen=True):
+    """What a proof must be made for: the method and the URL, without its query, that the request was sent to."""
+
+    method: str
+    path: str
+    access_token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"ProvedRequest({self.method!r}, {self.path!r})"
+
+
+class DpopProofs:
+    """Proves proofs, each once; ``url`` is where clients reach this server."""
+
+    def __init__(self, seen: SeenProofs, *, url: str) -> None:
+        self._seen = seen
+        parts = urlsplit(url)
+        self._origin = _origin_of(parts.scheme, parts.hostname, parts.port)
+
+    async def require(self, proof: str, request: ProvedRequest, now_ms: int, *, jkt: str | None = None) -> str:
+        """Require a proof to be made for this request, now, and for the first time; return its key's thumbprint.
+
+        ``jkt`` is the thumbprint of the key that it has to be.
+
+        Raises:
+            InvalidDpopProofError: one of these does not hold; its cause says which.
+            UnavailableError: nobody can say whether it was used before.
+        """
+        jwt, key = _read(proof)
+        claims = _claims_of(jwt)
+        self._require_request(claims, request)
+        _require_time(claims, now_ms / 1000)
+        if jkt not in {None, key.thumbprint}:
+            raise InvalidDpopProofError(cause="the DPoP proof is of another key")
+        # Last, so that only a proof which is good in all else takes a place in the store.
+        until_ms = int((claims.iat + _AGE_SECONDS_MAX) * 1000) + 1
+        if not await self._seen.is_first("dpop", key.thumbprint, claims.jti, until_ms=until_ms, now_ms=now_ms):
+            raise InvalidDpopProofError(cause="the DPoP proof was used before")
+        return key.thumbprint
+
+    def _require_request(self, claims: _Claims, request: ProvedRequest) -> None:
+        if claims.htm != request.method:
+            raise InvalidDpopProofError(cause="the DPoP proof is for another method")
+        if not self._is_for(claims.htu, request.path):
+            raise InvalidDpopProofError(cause="the DPoP proof is for another URL")
+        if request.access_token is not None and claims.ath != _hash(request.access_token):
+            raise InvalidDpopProofError(cause="the DPoP proof is for another token")
+
+    def _is_for(self, htu: str, path: str) -> bool:
+        """Compare as RFC 9449 §4.3 wants: without query and fragment, after RFC 3986 §6.2.2 and §6.2.3."""
+        if not _URL_CHARACTERS.fullmatch(htu):
+            return False
+        try:
+            parts = urlsplit(htu)
+            origin = _origin_of(parts.scheme, parts.hostname, parts.port)
+            named = decode_path(parts.path.encode("ascii"))
+        except ValueError:
+            return False
+        return "@" not in parts.netloc and origin == self._origin and (named or "/") == path
+
+
+def _read(proof: str) -> tuple[ForeignJwt, ForeignKey]:
+    try:
+        jwt = read_jwt(proof)
+        if jwt.header.get("typ") != PROOF_TYPE or jwt.algorithm not in PROOF_ALGORITHMS:
+            raise InvalidDpopProofError(cause="the DPoP proof's typ or alg is not one that we take")
+        jwk = jwt.header.get("jwk")
+        if not isinstance(jwk, dict):
+            raise InvalidDpopProofError(cause="the DPoP proof names no key")
+        key = read_jwk(jwk)
+    except (WrongJwtError, WrongJwkError) as error:
+        raise InvalidDpopProofError(cause=f"the DPoP proof cannot be read: {error}") from None
+    if not jwt.is_signed_by(key):
+        raise InvalidDpopProofError(cause="the DPoP proof's signature is wrong")
+    return jwt, key
+
+
+def _claims_of(jwt: ForeignJwt) -> _Claims:
+    try:
+        claims = msgspec.convert(jwt.payload, _Claims)
+    except msgspec.ValidationError:
+        raise InvalidDpopProofError(cause="the DPoP proof lacks a claim") from None
+    if not 0 < len(claims.jti) <= _JTI_CHARACTERS_MAX:
+        raise InvalidDpopProofError(cause="the DPoP proof's jti is empty or too long")
+    return claims
+
+
+def _require_time(claims: _Claims, now_s: float) -> None:
+    if now_s >= claims.iat + _AGE_SECONDS_MAX:
+        raise InvalidDpopProofError(cause="the DPoP proof is too old")
+    if claims.iat > now_s + FUTURE_SECONDS_MAX:
+        raise InvalidDpopProofError(cause="the DPoP proof is from the future")
+
+
+def _origin_of(scheme: str, host: str | None, port: int | None) -> tuple[str, str, int | None]:
+    return scheme, host or "", _PORTS.get(scheme) if port is None else port
+
+
+def _hash(access_token: str) -> str:
+    return base64.urlsafe_b64encode(sha256(access_token.encode()).digest()).rstrip(b"=").decode()
