@@ -88,6 +88,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     logins_per_minute_per_address: int
     token_requests_per_minute_per_address: int
     allowed_origins: tuple[str, ...]
+    fetch_networks: tuple[Network, ...]
+    fetch_ca_file: Path | None
     plans: Mapping[str, PlanLimits]
     smtp_url: Secret | None
     mail_from: str

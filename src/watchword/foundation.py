@@ -36,6 +36,7 @@ from watchword.mail.outbound import Outbound
 from watchword.mail.outbox import OutboxSender
 from watchword.mail.sender import Sender
 from watchword.observe import Log
+from watchword.wire.fetcher import Fetcher
 
 _PROOFS_MAX: Final = 50_000
 """Remembered proofs of a process: some 30 MiB when all of them are in use."""
@@ -75,6 +76,7 @@ class Foundation(msgspec.Struct, frozen=True):
     limiter: Limiter
     sender: Sender
     outbound: Outbound
+    fetcher: Fetcher
     site: Site
 
 
@@ -121,8 +123,15 @@ async def lay_foundation(
         limiter=_make_limiter(settings, stores),
         sender=sender,
         outbound=outbound,
+        fetcher=_open_fetcher(settings, opened),
         site=Site(api_url=settings.url, pages_url=settings.pages_url),
     )
+
+
+def _open_fetcher(settings: Settings, opened: contextlib.AsyncExitStack) -> Fetcher:
+    fetcher = Fetcher(allowed_networks=settings.fetch_networks, ca_file=settings.fetch_ca_file)
+    opened.callback(fetcher.close)
+    return fetcher
 
 
 def _make_session_tokens(settings: Settings, stores: Stores, proofs: VerifiedCache, key_ring: KeyRing) -> SessionTokens:

@@ -9,10 +9,10 @@ from watchword.foundation import Foundation
 from watchword.oauth.authorization_codes import AuthorizationCodes
 from watchword.oauth.client_authentication import ClientAuthentication
 from watchword.oauth.client_endpoints import ClientEndpoints
+from watchword.oauth.client_keys import ClientKeys
 from watchword.oauth.client_routes import make_client_routes
 from watchword.oauth.client_secrets import ClientSecrets
 from watchword.oauth.clients import OAuthClients
-from watchword.oauth.client_keys import ClientKeys
 from watchword.oauth.discovery import Discovery
 from watchword.oauth.grant_authorization_code import AuthorizationCodeGrant
 from watchword.oauth.grant_client_credentials import ClientCredentialsGrant

@@ -320,6 +320,19 @@ SETTINGS: Final = (
         sentence="Web origins that may call the API for every tenant, beside those that a tenant or key lists.",
     ),
     Setting(
+        field="fetch_networks",
+        variable="WATCHWORD_FETCH_NETWORKS",
+        kind=a_network_list(),
+        default="",
+        sentence="Networks of your own that documents may be fetched from and deliveries made to, though they are not on the public Internet: a client's `jwks_uri`, metadata document or logout address.",
+    ),
+    Setting(
+        field="fetch_ca_file",
+        variable="WATCHWORD_FETCH_CA_FILE",
+        kind=a_path(),
+        sentence="Certificate authorities in PEM that such addresses may show certificates of, beside the system's.",
+    ),
+    Setting(
         field="plans",
         variable="WATCHWORD_PLANS",
         kind=a_plan_table(),
