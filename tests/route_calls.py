@@ -66,7 +66,13 @@ BODIES: dict[str, Any] = {
     "PATCH /api/products/{id}": {"name": "Taken"},
 }
 
-WITHOUT_BODY = {"POST /api/users/refresh-token", "POST /api/users/logout", "POST /api/users/verify/{token}"}
+WITHOUT_BODY = {
+    "POST /api/users/refresh-token",
+    "POST /api/users/logout",
+    "POST /api/users/verify/{token}",
+    "POST /oauth/userinfo",
+    "POST /t/{tenant}/oauth/userinfo",
+}
 
 
 class Victim(msgspec.Struct, frozen=True):
@@ -135,7 +141,8 @@ def require_complete(application: Application) -> None:
     for name, route in routes.items():
         # Whoever is let in without a permission acts on what is the caller's own, and the path says so.
         if name not in open_to_all and route.permission is None:
-            own = route.path.startswith("/api/users/") or name in {"GET /api/tenants", "POST /api/keys/verify"}
+            own = route.path.startswith("/api/users/") or route.path.endswith("/oauth/userinfo")
+            own = own or name in {"GET /api/tenants", "POST /api/keys/verify"}
             assert own, f"{name} asks for no permission"
 
 
@@ -169,6 +176,7 @@ async def dump_of(application: Application, marks: list[str]) -> list[str]:
 def _things(world: World, victim: Victim) -> dict[str, str]:
     tenant, mode = victim.tenant, victim.mode
     return {
+        "/t/{tenant}": f"tenant-{tenant}",
         "/api/users/sessions/{id}": world.sessions[f"admin_{tenant}"],
         "/api/users/verify/{token}": "made-up",
         "/api/tenants/{id}": world.tenants[tenant],

@@ -32,6 +32,7 @@ from watchword.oauth.signing_keys import SigningKeys
 from watchword.oauth.subject_token import SubjectTokens
 from watchword.oauth.token_endpoint import TokenEndpoint
 from watchword.oauth.token_routes import make_token_routes
+from watchword.oauth.userinfo_endpoint import UserinfoEndpoint
 from watchword.oauth_pages import OAuthPages
 from watchword.records.definitions import BUILT_IN
 from watchword.users.login import Login
@@ -119,6 +120,7 @@ class OAuthServer:
                 refresh_tokens=refresh_tokens,
                 audit=foundation.audit,
             ),
+            UserinfoEndpoint(database),
         )
 
 
