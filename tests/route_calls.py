@@ -183,6 +183,8 @@ def _things(world: World, victim: Victim) -> dict[str, str]:
         "/api/tenants/{id}/members/{user_id}": world.users[f"editor_{tenant}"],
         "/api/tenants/{id}/invitations/{invitation_id}": "inv_00000000000000000000000000",
         "/api/keys/{id}": world.key_ids[f"sk_{mode}_{tenant}"],
+        "/api/grants/{id}": world.grants[tenant],
+        "/api/users/grants/{id}": world.grants[tenant],
         "/api/clients/{id}": world.clients[tenant],
         "/api/clients/{id}/secrets/{secret_id}": world.client_secret_ids[tenant],
         "/api/products/{id}": world.products[f"{mode}_{tenant}"],

@@ -60,6 +60,7 @@ class World(msgspec.Struct, kw_only=True):
     clients: dict[str, str]
     client_secret_ids: dict[str, str]
     client_secrets: dict[str, str]
+    grants: dict[str, str]
 
     def credential(self, who: str) -> dict[str, str]:
         """Return the header that a caller of this short name sends; none for ``nobody``."""
@@ -78,6 +79,7 @@ class World(msgspec.Struct, kw_only=True):
             **{f"session_{name}": value for name, value in self.sessions.items()},
             **{f"product_{name}": value for name, value in self.products.items()},
             **{f"client_{name}": value for name, value in self.clients.items()},
+            **{f"grant_{name}": value for name, value in self.grants.items()},
             **{f"client_secret_{name}": value for name, value in self.client_secret_ids.items()},
         }
 
@@ -196,6 +198,19 @@ async def _add_client(application: Application, world: World, tenant: str, clock
     world.clients[tenant] = issued.client.id
     world.client_secrets[tenant] = issued.secret.text
     world.client_secret_ids[tenant] = issued.secret.record.id
+    grant = await application.database.transaction(
+        lambda tx: application.oauth.grants.start(
+            tx,
+            issued.client,
+            user_id=world.users[f"editor_{tenant}"],
+            session_id=None,
+            scopes=("products:read", "offline_access"),
+            resources=(),
+            authenticated_at_ms=None,
+            now_ms=clock.now_ms(),
+        )
+    )
+    world.grants[tenant] = grant.id
 
 
 class Api:

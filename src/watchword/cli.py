@@ -26,6 +26,7 @@ VERBS: Final = {
     "keys": "watchword.commands.keys",
     "jwks": "watchword.commands.jwks",
     "clients": "watchword.commands.clients",
+    "grants": "watchword.commands.grants",
     "sessions": "watchword.commands.sessions",
 }
 """Only the file of the verb that is asked for is read: a server starts without what the other verbs import."""

@@ -16,6 +16,8 @@ from watchword.oauth.clients import OAuthClients
 from watchword.oauth.discovery import Discovery
 from watchword.oauth.grant_authorization_code import AuthorizationCodeGrant
 from watchword.oauth.grant_client_credentials import ClientCredentialsGrant
+from watchword.oauth.grant_endpoints import GrantEndpoints
+from watchword.oauth.grant_overview import GrantOverview
 from watchword.oauth.grant_refresh_token import RefreshTokenGrant
 from watchword.oauth.grant_token_exchange import TokenExchangeGrant
 from watchword.oauth.grant_tokens import GrantTokens
@@ -81,12 +83,13 @@ class OAuthServer:
             pages=self.pages,
             audit=audit,
         )
+        self.grant_overview = GrantOverview(database, self.grants, audit=foundation.audit)
         self.routes: tuple[Route, ...] = (
             *make_routes(tokens, discovery),
             *self._make_token_routes(foundation, authentication),
             *make_logout_routes(logout),
             *people.routes,
-            *make_client_routes(ClientEndpoints(self.clients, self.secrets)),
+            *make_client_routes(ClientEndpoints(self.clients, self.secrets), GrantEndpoints(self.grant_overview)),
         )
         discovery.describe(self.routes)
 

@@ -87,6 +87,7 @@ def config(live: Live, who: str) -> str:
         own |= {
             "/api/keys/{id}": {"path.id": names["key_sk_live_a"]},
             "/api/keys/{id}/rotate": {"path.id": names["key_sk_test_a"]},
+            "/api/grants/{id}": {"path.id": names["grant_a"]},
             "/api/clients/{id}": {"path.id": names["client_a"]},
             "/api/clients/{id}/secrets": {"path.id": names["client_a"]},
             "/api/clients/{id}/rotate": {"path.id": names["client_a"]},

@@ -229,3 +229,33 @@ def test_workers_share_everything(run: Run) -> None:
     assert set(answers) == {401}
     assert said.err.count("event=worker.started") == 2
     assert "worker.died" not in said.err
+
+
+def test_the_demo_client_acts_for_itself_and_for_users(run: Run) -> None:
+    """The demonstration client has the grants that the documents use; one made with less is given them, once."""
+    served(run, "--demo", "--port", "0", story=lambda: None)
+    before = read_env()
+    client_id = before["WATCHWORD_OAUTH_CLIENT_ID"]
+    wanted = ["client_credentials", "authorization_code", "refresh_token"]
+
+    def shown() -> tuple[list[str], list[str]]:
+        client = run("clients", "show", client_id, "--json").json
+        return client["grants"], client["redirectUris"]
+
+    assert shown() == (wanted, ["http://127.0.0.1/callback"])
+    assert run("clients", "change", client_id, "--grant", "client_credentials", "--set", "redirect_uris=[]").code == 0
+    served(run, "--demo", "--port", "0", story=lambda: None, url=lambda: _new_url(before))
+    assert shown() == (wanted, ["http://127.0.0.1/callback"])
+    for name in ("WATCHWORD_OAUTH_CLIENT_ID", "WATCHWORD_OAUTH_CLIENT_SECRET"):
+        assert read_env()[name] == before[name]
+    assert len(run("clients", "list", "--json").json) == 1
+
+
+def test_a_lost_demo_client_is_made_anew(run: Run) -> None:
+    """When the demonstration client is deleted, the next start makes another and demo.env names it."""
+    served(run, "--demo", "--port", "0", story=lambda: None)
+    before = read_env()
+    assert run("clients", "delete", before["WATCHWORD_OAUTH_CLIENT_ID"]).code == 0
+    served(run, "--demo", "--port", "0", story=lambda: None, url=lambda: _new_url(before))
+    [client] = run("clients", "list", "--json").json
+    assert client["id"] == read_env()["WATCHWORD_OAUTH_CLIENT_ID"] != before["WATCHWORD_OAUTH_CLIENT_ID"]

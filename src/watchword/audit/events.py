@@ -34,6 +34,7 @@ class Event(StrEnum):
     TOKEN_EXCHANGED = "oauth.token_exchanged"  # noqa: S105 - the name of an event
     CONSENT_GIVEN = "oauth.consent_given"
     CONSENT_WITHDRAWN = "oauth.consent_withdrawn"
+    GRANT_ENDED = "grant.ended"
     TOKEN_REFUSED = "oauth.token_refused"  # noqa: S105 - the name of an event
     SIGNING_KEY_ROTATED = "signing_key.rotated"
     SIGNING_KEY_REPLACED = "signing_key.replaced"

@@ -22,6 +22,7 @@ from watchword.oauth.models import (
     GrantType,
     OAuthClient,
     Profile,
+    StoredGrant,
     TokenFormat,
 )
 from watchword.oauth.redirect_uris import URI_CHARACTERS_MAX, URIS_MAX
@@ -89,6 +90,30 @@ class SecretRotation(msgspec.Struct, frozen=True):
     client: OAuthClient
     issued: IssuedSecret
     old: tuple[ClientSecret, ...]
+
+
+class ListedGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """A living grant with the names of its client, tenant and user; ``user_id`` and ``email`` are None for nobody's."""
+
+    id: str
+    client_id: str
+    client_name: str
+    tenant_id: str
+    tenant_name: str
+    mode: Mode
+    user_id: str | None
+    email: str | None
+    scopes: tuple[str, ...]
+    resources: tuple[str, ...]
+    created_at_ms: int
+    expires_at_ms: int
+
+
+class EndedGrants(msgspec.Struct, frozen=True):
+    """The grant that was to end, and the ids of all that ended with it."""
+
+    grant: StoredGrant
+    ids: tuple[str, ...]
 
 
 # What comes in
@@ -300,3 +325,11 @@ class GrantPage(msgspec.Struct, rename="camel", kw_only=True):
     limit: int
     has_next_page: bool
     next_after: str | None
+
+
+class GrantEnded(msgspec.Struct):
+    """A grant was ended, and with it all in ``ended``: whatever else its user allowed the same client."""
+
+    message: str
+    id: str
+    ended: list[str]

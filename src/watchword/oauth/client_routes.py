@@ -1,4 +1,4 @@
-"""The endpoints of managing OAuth clients."""
+"""The endpoints of managing OAuth clients and what they were allowed."""
 
 from __future__ import annotations
 
@@ -10,17 +10,27 @@ from watchword.oauth.client_models import (
     ClientDone,
     ClientPage,
     CreateClient,
+    GrantEnded,
+    GrantPage,
+    GrantQuery,
     RotateSecret,
     SecretDone,
     SecretRotated,
 )
+from watchword.oauth.grant_endpoints import GrantEndpoints
 from watchword.tenants.models import PageQuery, Removed
 from watchword.wire.routes import Route
 
 
-def make_client_routes(handlers: ClientEndpoints) -> tuple[Route, ...]:
-    """Return the routes; clients are those of the tenant that the caller acts in, of both modes."""
-    return (*_tenant_routes(handlers), *_client_routes(handlers), *_secret_routes(handlers))
+def make_client_routes(clients: ClientEndpoints, grants: GrantEndpoints) -> tuple[Route, ...]:
+    """Return the routes; clients and grants are those of the tenant that the caller acts in, of both modes."""
+    return (
+        *_tenant_routes(clients),
+        *_client_routes(clients),
+        *_secret_routes(clients),
+        *_grant_routes(grants),
+        *_own_grant_routes(grants),
+    )
 
 
 def _tenant_routes(handlers: ClientEndpoints) -> tuple[Route, ...]:
@@ -124,5 +134,55 @@ def _secret_routes(handlers: ClientEndpoints) -> tuple[Route, ...]:
             permission="clients:write",
             answer=SecretDone,
             tag="OAuth clients",
+        ),
+    )
+
+
+def _grant_routes(handlers: GrantEndpoints) -> tuple[Route, ...]:
+    return (
+        Route(
+            method="GET",
+            path="/api/grants",
+            handler=handlers.list_of_tenant,
+            callers="user",
+            summary="List what users allowed the tenant's OAuth clients",
+            permission="clients:read",
+            query=GrantQuery,
+            answer=GrantPage,
+            tag="OAuth clients",
+        ),
+        Route(
+            method="DELETE",
+            path="/api/grants/{id}",
+            handler=handlers.end,
+            callers="user",
+            summary="End a grant with its tokens, and the consent behind it",
+            permission="clients:write",
+            answer=GrantEnded,
+            tag="OAuth clients",
+        ),
+    )
+
+
+def _own_grant_routes(handlers: GrantEndpoints) -> tuple[Route, ...]:
+    return (
+        Route(
+            method="GET",
+            path="/api/users/grants",
+            handler=handlers.list_of_user,
+            callers="user",
+            summary="List what you allowed OAuth clients",
+            query=PageQuery,
+            answer=GrantPage,
+            tag="Account",
+        ),
+        Route(
+            method="DELETE",
+            path="/api/users/grants/{id}",
+            handler=handlers.end_of_user,
+            callers="user",
+            summary="Take back what you allowed an OAuth client",
+            answer=GrantEnded,
+            tag="Account",
         ),
     )

@@ -216,7 +216,7 @@ def _describe_choice(wanted: object) -> str:
     kind = msgspec.inspect.type_info(wanted)
     kinds = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
     choices: list[str] = []
-    for one in kinds:
+    for one in (kind.item_type if isinstance(kind, msgspec.inspect.ListType) else kind for kind in kinds):
         if isinstance(one, msgspec.inspect.LiteralType):
             choices += [str(value) for value in one.values]
         elif isinstance(one, msgspec.inspect.EnumType):

@@ -1,0 +1,95 @@
+"""``watchword grants``: what users allowed a tenant's OAuth clients."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from watchword.app import Application
+from watchword.commands.acting import (
+    LIST_LIMIT,
+    AfterOption,
+    DataOption,
+    JsonOption,
+    LimitOption,
+    TenantOption,
+    act,
+    get_tenant,
+    get_user,
+)
+from watchword.commands.output import Row, moment, note, show_rows
+from watchword.errors import NotFoundError
+from watchword.oauth.client_models import EndedGrants, ListedGrant
+from watchword.tenants.actor import OPERATOR
+
+_COLUMNS = ("id", "clientName", "email", "mode", "scopes", "createdAt", "expiresAt")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    grants = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    grants.command("list", epilog="Example: watchword grants list --user ann@example.com --json")(list_grants)
+    grants.command("end", epilog="Example: watchword grants end grt_01kb…")(end)
+    app.add_typer(grants, name="grants", help="List and end what users allowed OAuth clients.")
+
+
+def list_grants(
+    *,
+    client: Annotated[str, typer.Option("--client", metavar="CLIENT_ID", help="Of this client.")] = "",
+    user: Annotated[str | None, typer.Option("--user", metavar="EMAIL_OR_ID", help="Of this user.")] = None,
+    tenant: TenantOption = None,
+    limit: LimitOption = LIST_LIMIT,
+    after: AfterOption = "",
+    as_json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
+    """List a tenant's living grants, the youngest first."""
+
+    async def work(application: Application) -> list[ListedGrant]:
+        owner = await get_tenant(application, tenant)
+        return await application.oauth.grant_overview.list_of_tenant(
+            owner.id,
+            client_id=client,
+            user_id="" if user is None else (await get_user(application, user)).id,
+            after=after,
+            limit=limit,
+            now_ms=application.clock.now_ms(),
+        )
+
+    rows = [_row(grant) for grant in act(data, work)]
+    show_rows(rows, as_json=as_json, empty="No grants.", columns=_COLUMNS)
+
+
+def end(
+    grant_id: Annotated[str, typer.Argument(metavar="GRANT_ID", show_default=False)],
+    tenant: TenantOption = None,
+    data: DataOption = None,
+) -> None:
+    """End a grant with its tokens; the user is asked again before the client gets another."""
+
+    async def work(application: Application) -> EndedGrants:
+        owner = await get_tenant(application, tenant)
+        now_ms = application.clock.now_ms()
+        try:
+            return await application.oauth.grant_overview.end(owner.id, grant_id, actor=OPERATOR, now_ms=now_ms)
+        except NotFoundError:
+            raise NotFoundError(f"{owner.slug} has no living grant {grant_id}") from None
+
+    for ended in act(data, work).ids:
+        note(f"{ended} has ended.")
+
+
+def _row(grant: ListedGrant) -> Row:
+    return {
+        "id": grant.id,
+        "clientId": grant.client_id,
+        "clientName": grant.client_name,
+        "userId": grant.user_id,
+        "email": grant.email,
+        "mode": grant.mode,
+        "scopes": grant.scopes,
+        "resources": grant.resources,
+        "createdAt": moment(grant.created_at_ms),
+        "expiresAt": moment(grant.expires_at_ms),
+    }
