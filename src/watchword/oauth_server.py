@@ -22,7 +22,7 @@ from watchword.oauth.grant_refresh_token import RefreshTokenGrant
 from watchword.oauth.grant_token_exchange import TokenExchangeGrant
 from watchword.oauth.grant_tokens import GrantTokens
 from watchword.oauth.grants import Grants
-from watchword.oauth.id_token import IdTokens
+from watchword.oauth.id_token import IdClaims, IdTokens
 from watchword.oauth.introspect_endpoint import IntrospectEndpoint
 from watchword.oauth.issue import TokenIssuer
 from watchword.oauth.logout_endpoint import LogoutEndpoint
@@ -133,4 +133,5 @@ def _abilities(tokens: TokenEndpoint) -> Abilities:
         api_scopes=tuple(f"{collection.name}:{action}" for collection in BUILT_IN for action in ("read", "write")),
         authentication_methods=("client_secret_basic", "client_secret_post", "none"),
         languages=LANGUAGES,
+        claims=IdClaims.__struct_fields__,
     )

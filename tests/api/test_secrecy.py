@@ -142,7 +142,8 @@ async def test_a_fault_of_ours_tells_nothing(api: Api, monkeypatch: pytest.Monke
 
 SECRET_FIELDS = {
     "password", "current_password", "current_password_camel", "token", "refreshed_token", "code", "key", "text",
-    "session_token", "secret_key", "client_secret", "password_hash", "better_hash",
+    "session_token", "secret_key", "client_secret", "password_hash", "better_hash", "access_token", "refresh_token",
+    "id_token", "id_token_hint", "code_verifier", "client_assertion", "subject_token", "actor_token", "device_code",
 }  # fmt: skip
 NO_SECRETS = {"Verdict", "VerdictAnswer", "Identity", "StoredDocument", "CertificateFiles", "_Pair"}
 """Their field of such a name holds a word of ours, a document, a path, or a struct that hides its own."""

@@ -185,20 +185,6 @@ async def test_a_public_client_rotates_too(api: Api) -> None:
     refused(await flow.refresh(third["refresh_token"]))
 
 
-async def test_a_client_of_fapi_keeps_its_token(api: Api, clock: SetClock) -> None:
-    """The security profile forbids rotation: the token stays, slides, and no other is sent (FAPI 2.0 §5.3.2.1)."""
-    flow = await Flow.begin(api)
-    token = (await flow.tokens(scopes=("offline_access",)))["refresh_token"]
-    await change(api.application.database, 'UPDATE oauth_clients SET settings = \'{"profile":"fapi2"}\'')
-    for _ in range(3):
-        clock.advance(20 * DAY_MS)
-        answer = await flow.refresh(token)
-        if answer.json().get("error") == "invalid_client":
-            return  # the profile asks more of the client's proof than a secret
-        assert answer.status_code == 200
-        assert "refresh_token" not in answer.json()
-
-
 @pytest.mark.parametrize(
     "statement",
     [

@@ -115,17 +115,6 @@ async def test_a_grant_ends_with_its_session_unless_offline(rig: GrantsRig) -> N
     assert await is_living(rig, offline)
 
 
-async def test_ending_a_session_ends_its_grants(rig: GrantsRig) -> None:
-    """Of a session's grants those without offline access are marked, once, and no other session's."""
-    bound = await rig.start(session_id="ses_1")
-    offline = await rig.start(session_id="ses_1", scopes=("openid", "offline_access"))
-    elsewhere = await rig.start(session_id="ses_2")
-    end = lambda tx: rig.grants.end_of_session(tx, "ses_1", START_MS)  # noqa: E731 - the transaction's body
-    assert await rig.database.transaction(end) == 1
-    assert await rig.database.transaction(end) == 0
-    assert [await is_living(rig, grant) for grant in (bound, offline, elsewhere)] == [False, True, True]
-
-
 async def keep(rig: GrantsRig, *scopes: str, now_ms: int = START_MS) -> None:
     await rig.database.transaction(
         lambda tx: rig.grants.keep_consent(

@@ -168,3 +168,15 @@ async def test_a_secret_in_the_url_is_refused(flow: Flow) -> None:
 async def test_what_is_no_token_is_inactive(flow: Flow, token: str) -> None:
     """Whatever it looks like."""
     assert await told(flow, token) == INACTIVE
+
+
+async def test_the_metadata_says_who_may_ask(flow: Flow) -> None:
+    """Clients find the endpoints, and that a name alone opens revocation and not introspection (RFC 8414 §2)."""
+    metadata = (await flow.api.call("GET", "/t/tenant-a/.well-known/oauth-authorization-server")).json()
+    issuer = flow.resource.removesuffix("/api")
+    assert metadata["introspection_endpoint"] == f"{issuer}/oauth/introspect"
+    assert metadata["revocation_endpoint"] == f"{issuer}/oauth/revoke"
+    assert metadata["userinfo_endpoint"] == f"{issuer}/oauth/userinfo"
+    assert "none" not in metadata["introspection_endpoint_auth_methods_supported"]
+    assert "none" in metadata["revocation_endpoint_auth_methods_supported"]
+    assert {"sub", "auth_time", "nonce", "at_hash", "email_verified"} <= set(metadata["claims_supported"])

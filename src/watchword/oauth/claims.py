@@ -12,8 +12,6 @@ OPENID: Final = "openid"
 PROFILE: Final = "profile"
 EMAIL: Final = "email"
 
-CLAIMS_OF_USER: Final = ("sub", "name", "email", "email_verified")
-
 
 class UserClaims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Claims about a user; what no scope asked for, or the account does not have, is left out."""

@@ -10,7 +10,6 @@ from typing import Final
 
 import msgspec
 
-from watchword.credentials.oauth_queries import end_grants_of_session
 from watchword.credentials.queries import Reader
 from watchword.db.database import Database, Transaction
 from watchword.ids import make_id
@@ -91,12 +90,6 @@ class Grants:
         ended = await end_grant(tx, tenant_id, grant_id, now_ms)
         tx.withdraw(_subject(grant_id))
         return ended
-
-    async def end_of_session(self, tx: Transaction, session_id: str, now_ms: int) -> int:
-        """End the grants that were allowed in a session and were not to outlive it; return how many."""
-        ended = await end_grants_of_session(tx, session_id, now_ms)
-        tx.withdraw(*(_subject(grant_id) for grant_id in ended))
-        return len(ended)
 
     async def find_consent(self, tenant_id: str, user_id: str, client_id: str) -> Consent | None:
         """Return what a user allowed a client and need not be asked again, or None."""

@@ -100,6 +100,11 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     takes_metadata_documents: bool = False
     tells_of_logouts: bool = False
 
+    @property
+    def confidential_methods(self) -> tuple[str, ...]:
+        """How clients prove themselves where a name alone is not enough."""
+        return tuple(method for method in self.authentication_methods if method != "none")
+
 
 class MetadataWriter:
     """Writes the documents of any tenant; ``describe`` it first."""
@@ -135,8 +140,8 @@ class MetadataWriter:
             **endpoints,
             **self._of_authorization(),
             **self._of_openid(),
-            **self._of_client_endpoint("introspection_endpoint"),
-            **self._of_client_endpoint("revocation_endpoint"),
+            **self._of_client_endpoint("introspection_endpoint", can.confidential_methods),
+            **self._of_client_endpoint("revocation_endpoint", can.authentication_methods),
         )
 
     def resource(self, issuer: str, resource: str, name: str) -> ResourceMetadata:
@@ -173,11 +178,10 @@ class MetadataWriter:
             "backchannel_logout_session_supported": self._abilities.tells_of_logouts,
         }
 
-    def _of_client_endpoint(self, field: str) -> dict[str, object]:
-        """Clients prove themselves at introspection and revocation as at the token endpoint."""
+    def _of_client_endpoint(self, field: str, methods: tuple[str, ...]) -> dict[str, object]:
         if field not in self._paths:
             return {}
         return {
-            f"{field}_auth_methods_supported": self._abilities.authentication_methods,
+            f"{field}_auth_methods_supported": methods,
             f"{field}_auth_signing_alg_values_supported": self._abilities.assertion_algorithms,
         }
