@@ -175,7 +175,7 @@ async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
         yield Finding("database", "note", "none yet", "the first start makes it")
         return
     try:
-        async with _opened(settings) as database:
+        async with open_database(settings) as database:
             async for finding in _stored(settings, database, clock):
                 yield finding
     except WatchwordError as error:
@@ -183,7 +183,8 @@ async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
 
 
 @contextlib.asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Database]:
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """Open the database as it is, without bringing it up to date."""
     generations = Generations(settings.data_directory / GENERATIONS_NAME)
     database: Database
     try:

@@ -12,6 +12,7 @@ from watchword.clock import SystemClock
 from watchword.commands.acting import DataOption, JsonOption, act, read_settings, with_application
 from watchword.commands.output import note, say, show_json, show_rows
 from watchword.doctor import Finding, examine
+from watchword.doctor_oauth import examine_oauth
 from watchword.setting_table import SETTINGS, settings_page
 from watchword.wire.certificate import prepare_certificate
 
@@ -48,12 +49,18 @@ def migrate(data: DataOption = None) -> None:
     note("The database is up to date.")
 
 
-def doctor(*, as_json: JsonOption = False, data: DataOption = None) -> None:
+def doctor(
+    *,
+    oauth: Annotated[bool, typer.Option("--oauth", help="Walk through RFC 9700, OAuth's security practice.")] = False,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+) -> None:
     """Check a configuration and say what to mend.
 
     Exit code 1 if something is.
     """
-    findings = asyncio.run(examine(read_settings(WATCHWORD_DATA=data), SystemClock()))
+    look = examine_oauth if oauth else examine
+    findings = asyncio.run(look(read_settings(WATCHWORD_DATA=data), SystemClock()))
     if as_json:
         show_json(findings)
     else:
