@@ -18,9 +18,11 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 
 @pytest.fixture(autouse=True)
-def trust(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let requests trust the development authority in the way that its users do; sessions of its clients ask it too."""
+def around(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let requests trust the development authority in the way that its users do, and close what a test opened."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(instance.authority))
+    yield
+    instance.clear()
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ class Instance:
         self.world = world
         self.url = server.url
         self.authority = server.data / "ca.pem"
+        self._people: list[Person] = []
         self.trust = ssl.create_default_context(cafile=str(self.authority))
 
     @property
@@ -55,7 +56,15 @@ class Instance:
     def person(self, who: str, *, allows: bool = True) -> Person:
         """Return someone of the installation (``viewer_a``) with a browser of their own."""
         email = f"{who.replace('_', '.')}@example.com"
-        return Person(self.url, self.trust, email, PASSWORD, allows=allows)
+        person = Person(self.url, self.trust, email, PASSWORD, allows=allows)
+        self._people.append(person)
+        return person
+
+    def clear(self) -> None:
+        """Close the browsers of everybody who was here."""
+        for person in self._people:
+            person.close()
+        self._people.clear()
 
     def register(
         self,

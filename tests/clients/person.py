@@ -29,6 +29,7 @@ class Person:
         self._typed = {"email": email, "password": password}
         self._decision = "allow" if allows else "deny"
         self._http = httpx.Client(verify=trust)
+        self.sign_ins = 0
 
     def __call__(self, url: str) -> str:
         """Open a page and return where the browser stands in the end: elsewhere, or at a page without a form."""
@@ -47,11 +48,17 @@ class Person:
             answer = self._send(str(answer.url), form)
         raise AssertionError(f"the pages go round in a circle at {answer.url}")
 
+    def close(self) -> None:
+        """Close the browser."""
+        self._http.close()
+
     def _get(self, url: str) -> httpx.Response:
         return self._http.get(url, headers={"accept": "text/html", "sec-fetch-site": "cross-site"})
 
     def _send(self, page: str, form: Form) -> httpx.Response:
         fields = {name: self._typed.get(name, value) for name, value in form.fields.items()}
+        if "password" in fields:
+            self.sign_ins += 1
         if "decision" in form.choices:
             fields["decision"] = self._decision
         headers = {"origin": self._server, "sec-fetch-site": "same-origin", "accept": "text/html"}

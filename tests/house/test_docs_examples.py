@@ -19,7 +19,8 @@ from clients.npm_clients import NODE, install_clients
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/first-request.md", "docs/log-in.md", "docs/api-keys.md", "docs/tenants.md",
          "docs/products.md", "docs/limits.md", "docs/oauth-client-credentials.md",
-         "docs/oauth-clients.md", "docs/protect-your-api.md", "docs/oauth-token-exchange.md")  # fmt: skip
+         "docs/oauth-clients.md", "docs/protect-your-api.md", "docs/oauth-token-exchange.md",
+         "docs/oauth-authorization-code.md")  # fmt: skip
 BLOCK = re.compile(r"^```(sh|python|ts)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 HEAD = """\
