@@ -303,7 +303,10 @@ def _operators_part() -> str:
 # The architecture
 
 _FLOORS: Final = (
-    ("the command line and the processes", ("__main__", "cli", "commands", "demo", "doctor", "worker", "supervisor")),
+    (
+        "the command line and the processes",
+        ("__main__", "cli", "commands", "demo", "doctor", "doctor_oauth", "worker", "supervisor"),
+    ),
     (
         "what builds, and what every request walks through",
         ("app", "oauth_server", "oauth_pages", "foundation", "pipeline"),
