@@ -167,3 +167,27 @@ class InvalidTargetError(OAuthError):
     code = "INVALID_TARGET"
     oauth_code = "invalid_target"
     sentence = "A requested resource is unknown or not one that this client may use"
+
+
+class AuthorizationPendingError(OAuthError):
+    """Nobody has decided about the device yet; it asks again after its interval (RFC 8628 §3.5)."""
+
+    code = "AUTHORIZATION_PENDING"
+    oauth_code = "authorization_pending"
+    sentence = "Nobody has allowed the device yet; ask again"
+
+
+class SlowDownError(AuthorizationPendingError):
+    """The device asks faster than it was told; its interval grows by five seconds (RFC 8628 §3.5)."""
+
+    code = "SLOW_DOWN"
+    oauth_code = "slow_down"
+    sentence = "Ask again, five seconds later than before"
+
+
+class ExpiredDeviceCodeError(OAuthError):
+    """The device's code has expired (RFC 8628 §3.5)."""
+
+    code = "EXPIRED_TOKEN"
+    oauth_code = "expired_token"
+    sentence = "The device code has expired; begin anew"

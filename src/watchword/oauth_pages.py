@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from watchword.db.database import Database
 from watchword.foundation import Foundation
 from watchword.oauth.account_pages import AccountPages
-from watchword.oauth.authorization_codes import AuthorizationCodes
 from watchword.oauth.authorization_request import AuthorizationRequests
 from watchword.oauth.authorization_response import AuthorizationResponses
-from watchword.oauth.authorize_endpoint import AuthorizeEndpoint, CodeResponse, ResponseType
+from watchword.oauth.authorize_endpoint import AuthorizeEndpoint, ResponseType
 from watchword.oauth.choose_tenant import TenantChoice
 from watchword.oauth.consent import ConsentPages
+from watchword.oauth.device_codes import DeviceCodeStore
+from watchword.oauth.device_pages import DevicePages
 from watchword.oauth.grants import Grants
 from watchword.oauth.models import OAuthClient
 from watchword.oauth.page_kit import PageKit
@@ -37,7 +39,15 @@ class OAuthPages:
     come another way.
     """
 
-    def __init__(self, foundation: Foundation, *, login: Login, grants: Grants, codes: AuthorizationCodes) -> None:
+    def __init__(
+        self,
+        foundation: Foundation,
+        *,
+        login: Login,
+        grants: Grants,
+        response_types: Mapping[str, ResponseType],
+        device_codes: DeviceCodeStore,
+    ) -> None:
         self._database: Database = foundation.stores.database
         names = foundation.access_tokens.names
         self.pages = Pages(_TEMPLATES)
@@ -45,9 +55,8 @@ class OAuthPages:
         self.kit = PageKit(self._database, self.pages)
         self.choice = TenantChoice(self.pages, self.kit)
         self.stored = StoredRequests(self._database)
-        self.response_types: dict[str, ResponseType] = {"code": CodeResponse(codes)}
         self.requests = AuthorizationRequests(
-            names, self.stored, find_client=self._find_client, response_types=tuple(self.response_types)
+            names, self.stored, find_client=self._find_client, response_types=tuple(response_types)
         )
         self.endpoint = AuthorizeEndpoint(
             self._database,
@@ -57,14 +66,16 @@ class OAuthPages:
             sessions=self.sessions,
             grants=grants,
             choice=self.choice,
-            response_types=self.response_types,
+            response_types=response_types,
         )
-        self.routes: tuple[Route, ...] = make_page_routes(self._make_handlers(foundation, login, grants))
+        self.routes: tuple[Route, ...] = make_page_routes(self._make_handlers(foundation, login, grants, device_codes))
 
     async def _find_client(self, client_id: str, _tenant: str | None, _now_ms: int) -> OAuthClient | None:
         return await find_client_by_id(self._database, client_id)
 
-    def _make_handlers(self, foundation: Foundation, login: Login, grants: Grants) -> PageHandlers:
+    def _make_handlers(
+        self, foundation: Foundation, login: Login, grants: Grants, device_codes: DeviceCodeStore
+    ) -> PageHandlers:
         tokens = foundation.session_tokens
         return PageHandlers(
             authorize=self.endpoint,
@@ -95,6 +106,17 @@ class OAuthPages:
                 pages=self.pages,
                 kit=self.kit,
                 choice=self.choice,
+                audit=foundation.audit,
+            ),
+            device=DevicePages(
+                self._database,
+                codes=device_codes,
+                sessions=self.sessions,
+                grants=grants,
+                pages=self.pages,
+                kit=self.kit,
+                limiter=foundation.limiter,
+                names=foundation.access_tokens.names,
                 audit=foundation.audit,
             ),
         )

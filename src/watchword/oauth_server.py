@@ -7,15 +7,20 @@ from watchword.credentials.client_assertion import ClientAssertions
 from watchword.db.database import Database
 from watchword.foundation import Foundation
 from watchword.oauth.authorization_codes import AuthorizationCodes
+from watchword.oauth.authorize_endpoint import CodeResponse
 from watchword.oauth.client_authentication import ClientAuthentication
 from watchword.oauth.client_endpoints import ClientEndpoints
 from watchword.oauth.client_keys import ClientKeys
 from watchword.oauth.client_routes import make_client_routes
 from watchword.oauth.client_secrets import ClientSecrets
 from watchword.oauth.clients import OAuthClients
+from watchword.oauth.device_codes import DeviceCodeStore
+from watchword.oauth.device_endpoint import DeviceEndpoint, make_device_routes
 from watchword.oauth.discovery import Discovery
+from watchword.oauth.grant import Grant
 from watchword.oauth.grant_authorization_code import AuthorizationCodeGrant
 from watchword.oauth.grant_client_credentials import ClientCredentialsGrant
+from watchword.oauth.grant_device_code import DeviceCodeGrant
 from watchword.oauth.grant_endpoints import GrantEndpoints
 from watchword.oauth.grant_overview import GrantOverview
 from watchword.oauth.grant_refresh_token import RefreshTokenGrant
@@ -23,6 +28,7 @@ from watchword.oauth.grant_token_exchange import TokenExchangeGrant
 from watchword.oauth.grant_tokens import GrantTokens
 from watchword.oauth.grants import Grants
 from watchword.oauth.id_token import IdClaims, IdTokens
+from watchword.oauth.implicit import TokenResponse
 from watchword.oauth.introspect_endpoint import IntrospectEndpoint
 from watchword.oauth.issue import TokenIssuer
 from watchword.oauth.logout_endpoint import LogoutEndpoint
@@ -56,21 +62,18 @@ class OAuthServer:
         self.grant_tokens = GrantTokens(
             database, issuer=issuer, refresh_tokens=foundation.refresh_tokens, id_tokens=self.id_tokens
         )
-        grants = (
-            ClientCredentialsGrant(issuer, names),
-            AuthorizationCodeGrant(database, self.authorization_codes, self.grant_tokens, names, audit=audit),
-            RefreshTokenGrant(database, self.grants, foundation.refresh_tokens, self.grant_tokens, names, audit=audit),
-            self._make_token_exchange(foundation, issuer),
-        )
+        self.device_codes = DeviceCodeStore(database)
         authentication = ClientAuthentication(
             database, names, assertions=ClientAssertions(foundation.seen_proofs), keys=ClientKeys(), audit=audit
         )
-        tokens = TokenEndpoint(authentication, grants, proofs=foundation.dpop_proofs, audit=audit)
+        tokens = TokenEndpoint(
+            authentication, self._make_grants(foundation, issuer), proofs=foundation.dpop_proofs, audit=audit
+        )
         discovery = Discovery(database, foundation.access_tokens.keys, names, _abilities(tokens))
         self.signing_keys = SigningKeys(
             foundation.access_tokens.keys, days=settings.signing_key_days, audit=foundation.audit
         )
-        people = OAuthPages(foundation, login=login, grants=self.grants, codes=self.authorization_codes)
+        people = self._make_pages(foundation, login, issuer)
         self.pages, self.page_sessions = people.pages, people.sessions
         self.clients = OAuthClients(database, bookkeeping=foundation.stores.bookkeeping, audit=foundation.audit)
         self.secrets = ClientSecrets(database, audit=foundation.audit)
@@ -88,10 +91,34 @@ class OAuthServer:
             *make_routes(tokens, discovery),
             *self._make_token_routes(foundation, authentication),
             *make_logout_routes(logout),
+            *make_device_routes(DeviceEndpoint(authentication, self.device_codes, names)),
             *people.routes,
             *make_client_routes(ClientEndpoints(self.clients, self.secrets), GrantEndpoints(self.grant_overview)),
         )
         discovery.describe(self.routes)
+
+    def _make_grants(self, foundation: Foundation, issuer: TokenIssuer) -> tuple[Grant, ...]:
+        database, audit, names = foundation.stores.database, foundation.audit, foundation.access_tokens.names
+        return (
+            ClientCredentialsGrant(issuer, names),
+            AuthorizationCodeGrant(database, self.authorization_codes, self.grant_tokens, names, audit=audit),
+            RefreshTokenGrant(database, self.grants, foundation.refresh_tokens, self.grant_tokens, names, audit=audit),
+            self._make_token_exchange(foundation, issuer),
+            DeviceCodeGrant(database, self.device_codes, self.grants, self.grant_tokens, names),
+        )
+
+    def _make_pages(self, foundation: Foundation, login: Login, issuer: TokenIssuer) -> OAuthPages:
+        database = foundation.stores.database
+        return OAuthPages(
+            foundation,
+            login=login,
+            grants=self.grants,
+            response_types={
+                "code": CodeResponse(self.authorization_codes),
+                "token": TokenResponse(database, self.grants, issuer, audit=foundation.audit),
+            },
+            device_codes=self.device_codes,
+        )
 
     def _make_token_exchange(self, foundation: Foundation, issuer: TokenIssuer) -> TokenExchangeGrant:
         subjects = SubjectTokens(

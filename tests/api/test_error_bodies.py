@@ -86,6 +86,9 @@ CLASSES: list[tuple[WatchwordError, int, dict[str, Any]]] = [
     (oauth_errors.UnsupportedGrantTypeError(), 400, body_of("This grant type is not supported", "OAuthError", "UNSUPPORTED_GRANT_TYPE")),
     (oauth_errors.InvalidScopeError(), 400, body_of("A requested scope is unknown or more than this client may have", "OAuthError", "INVALID_SCOPE")),
     (oauth_errors.InvalidTargetError(), 400, body_of("A requested resource is unknown or not one that this client may use", "OAuthError", "INVALID_TARGET")),
+    (oauth_errors.AuthorizationPendingError(), 400, body_of("Nobody has allowed the device yet; ask again", "OAuthError", "AUTHORIZATION_PENDING")),
+    (oauth_errors.SlowDownError(), 400, body_of("Ask again, five seconds later than before", "OAuthError", "SLOW_DOWN")),
+    (oauth_errors.ExpiredDeviceCodeError(), 400, body_of("The device code has expired; begin anew", "OAuthError", "EXPIRED_TOKEN")),
 ]  # fmt: skip
 
 AT_START_ONLY = {errors.WatchwordError, errors.WrongMasterSecretError, errors.DatabaseNewerError}

@@ -33,6 +33,8 @@ class Event(StrEnum):
     SECRET_REVOKED = "client.secret_revoked"  # noqa: S105 - the name of an event
     TOKEN_EXCHANGED = "oauth.token_exchanged"  # noqa: S105 - the name of an event
     CONSENT_GIVEN = "oauth.consent_given"
+    IMPLICIT_TOKEN_GIVEN = "oauth.implicit_token_given"  # noqa: S105 - the name of an event
+    DEVICE_DENIED = "oauth.device_denied"
     CONSENT_WITHDRAWN = "oauth.consent_withdrawn"
     GRANT_ENDED = "grant.ended"
     TOKEN_REFUSED = "oauth.token_refused"  # noqa: S105 - the name of an event

@@ -32,9 +32,12 @@ ATTEMPTS: Final = {
         Policy("verify_key", 6_000, MINUTE),
         Policy("token", 6_000, MINUTE),
         Policy("authorize", 600, MINUTE),
+        Policy("device", 60, MINUTE),
+        Policy("user_code", 20, HOUR, "refuse"),
     )
 }
-"""Limits of single endpoints, counted per client address. The account's own lock-out stands in the database."""
+"""Limits of single endpoints, counted per client address, ``user_code`` per user: whoever tries the codes of devices has
+signed in. The account's own lock-out stands in the database."""
 
 
 def attempts_with(**counts: int) -> dict[str, Policy]:

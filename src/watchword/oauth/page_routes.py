@@ -9,6 +9,8 @@ import msgspec
 from watchword.oauth.account_pages import AccountPages
 from watchword.oauth.authorize_endpoint import AuthorizeEndpoint
 from watchword.oauth.consent import ConsentPages
+from watchword.oauth.device_models import DeviceForm, DeviceQuery
+from watchword.oauth.device_pages import DevicePages
 from watchword.oauth.models import ConsentForm, SignInForm, SignOutForm, VisitQuery, WithdrawForm
 from watchword.oauth.routes import twice
 from watchword.oauth.sign_in import SignInPages
@@ -24,6 +26,7 @@ class PageHandlers(msgspec.Struct, frozen=True):
     sign_in: SignInPages
     consent: ConsentPages
     account: AccountPages
+    device: DevicePages
 
 
 def make_page_routes(pages: PageHandlers) -> tuple[Route, ...]:
@@ -41,6 +44,9 @@ def make_page_routes(pages: PageHandlers) -> tuple[Route, ...]:
                 _page("GET", "/oauth/account", pages.account.show, "Show what has access", query=VisitQuery),
                 _page("POST", "/oauth/withdraw", pages.account.withdraw, "Take access away", form=WithdrawForm),
                 _page("POST", "/oauth/sign-out", pages.account.sign_out, "Sign out", form=SignOutForm),
+                _page("GET", "/oauth/device", pages.device.show, "Ask for a device's code", query=DeviceQuery),
+                _page("POST", "/oauth/device", pages.device.enter, "Take a device's code", form=DeviceForm, limit="code"),
+                _page("POST", "/oauth/device/decide", pages.device.decide, "Allow or deny a device", form=DeviceForm),
                 _page("GET", "/oauth/signed-out", pages.small.signed_out, "Say that nobody is signed in any more"),
             )
         ),

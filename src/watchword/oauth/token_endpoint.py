@@ -12,6 +12,7 @@ from watchword.oauth.client_authentication import ClientAuthentication
 from watchword.oauth.grant import Grant, GrantContext
 from watchword.oauth.models import OAuthClient, TokenRequest
 from watchword.oauth_errors import (
+    AuthorizationPendingError,
     InvalidClientError,
     InvalidDpopProofError,
     InvalidOAuthRequestError,
@@ -48,6 +49,9 @@ class TokenEndpoint:
             jkt = await find_proved_key(self._proofs, client, call)
             context = GrantContext(call.now_ms, call.request.client_address, jkt)
             answered = await grant.answer(client, request, context)
+        except AuthorizationPendingError:
+            # A device asks every few seconds; that is no refusal to be looked into.
+            raise
         except OAuthError as error:
             self._record(call, Event.TOKEN_REFUSED, client, {"error": error.oauth_code})
             raise
