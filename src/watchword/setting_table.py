@@ -226,7 +226,8 @@ SETTINGS: Final = (
         kind=a_number(0, 300),
         default="30",
         unit="seconds",
-        sentence="How long the token before a refresh is still good, for requests in flight.",
+        sentence="How long the session token before a refresh is still good, for requests in flight, and an OAuth refresh "
+        "token may be repeated for the same answer.",
     ),
     Setting(
         field="password_threads",

@@ -27,6 +27,16 @@ async def test_a_code_gives_tokens_that_read_as_the_user(api: Api, kind: str, to
     assert await flow.reads(body["access_token"]) == 200
 
 
+@pytest.mark.parametrize("mode", ["live", "test"])
+async def test_a_token_reads_in_its_clients_mode(api: Api, mode: str) -> None:
+    """A client of test mode reaches test data through whoever allowed it, and live data never."""
+    flow = await Flow.begin(api, mode=mode)
+    bearer = {"authorization": f"Bearer {(await flow.tokens())['access_token']}"}
+    for other in ("live", "test"):
+        answer = await api.call("GET", f"/api/products/{{product_{other}_a}}", headers=bearer)
+        assert answer.status_code == (200 if other == mode else 404)
+
+
 async def test_no_refresh_token_without_the_grant(api: Api) -> None:
     """A client that may not refresh gets no refresh token."""
     flow = await Flow.begin(api, grants=("authorization_code",))

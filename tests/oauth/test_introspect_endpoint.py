@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from grants_rig import change
-from oauth_flow import SCOPES, Flow, refused
-from oauth_world import disable_client
+from oauth_flow import FORM, SCOPES, Flow, refused
+from oauth_world import basic, disable_client
 from support import SetClock
 from watchword.oauth.models import TokenFormat
 from world import Api
@@ -157,6 +157,16 @@ async def test_another_tenants_path_is_refused(flow: Flow) -> None:
 async def test_a_request_without_a_token(flow: Flow) -> None:
     """A missing token is a malformed request, not an inactive one."""
     refused(await flow.send("/oauth/introspect", {}), "invalid_request")
+
+
+@pytest.mark.parametrize("path", ["/oauth/introspect", "/oauth/revoke"])
+async def test_a_parameter_that_comes_twice_is_refused(flow: Flow, path: str) -> None:
+    """Which of two tokens is meant is read differently by every parser on the way (RFC 6749 §3.1)."""
+    tokens = await flow.tokens()
+    content = f"token={tokens['access_token']}&token={tokens['refresh_token']}".encode()
+    headers = {**FORM, **basic(flow.client.id)}
+    refused(await flow.api.call("POST", path, content=content, headers=headers), "invalid_request")
+    assert await flow.reads(tokens["access_token"]) == 200
 
 
 async def test_a_secret_in_the_url_is_refused(flow: Flow) -> None:
