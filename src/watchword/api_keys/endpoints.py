@@ -103,9 +103,10 @@ class KeyEndpoints:
         caller = call.known
         _require_may_verify(caller)
         wanted: VerifyKey = call.body
+        is_held_to_mode = caller.kind is not CallerKind.USER or caller.client_id is not None
         verdict = await self._verifier.verify(
             _tenant_id(call),
-            None if caller.kind is CallerKind.USER else caller.mode,
+            caller.mode if is_held_to_mode else None,
             KeyToVerify(key=wanted.key, scopes=tuple(wanted.scopes), origin=wanted.origin, address=wanted.address),
             now_ms=call.now_ms,
         )

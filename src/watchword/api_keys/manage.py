@@ -33,7 +33,7 @@ from watchword.credentials.api_key import KeyKind, KeyMode, hash_key, is_well_fo
 from watchword.db.database import Database, Transaction
 from watchword.errors import ConflictError, ForbiddenError, NotAuthenticatedError, NotFoundError
 from watchword.ids import make_id
-from watchword.tenants.actor import Actor
+from watchword.tenants.actor import Actor, require_mode
 from watchword.tenants.names import require_name
 from watchword.tenants.queries import find_tenant
 from watchword.tenants.web_origins import require_web_origins
@@ -71,7 +71,7 @@ class ApiKeyManager:
 
         Raises:
             InvalidFieldsError: a field is wrong.
-            InsufficientScopeError: the key would have more than the actor's own scopes.
+            ForbiddenError: the key would have more than the actor's own scopes, or be of another mode.
             NotFoundError: there is no such tenant.
         """
         kind: KeyKind = "secret_key" if wanted.kind in {"secret", "secret_key"} else "publishable_key"
@@ -98,6 +98,7 @@ class ApiKeyManager:
             rotated_to=None,
         )
 
+        require_mode(actor, mode)
         require_no_wider(actor.scopes, record.scopes)
 
         async def store(transaction: Transaction) -> None:
@@ -131,13 +132,14 @@ class ApiKeyManager:
 
         Raises:
             InvalidFieldsError: a field is wrong.
-            InsufficientScopeError: the key has, or would have, more than the actor's own scopes.
+            ForbiddenError: the key has, or would have, more than the actor's own scopes, or is of another mode.
             ConflictError: the key is revoked or expired; ended keys stay as they ended.
             NotFoundError: this tenant has no such key.
         """
 
         async def store(transaction: Transaction) -> ApiKey:
             key = await _locked_living_key(transaction, tenant_id, key_id, now_ms)
+            require_mode(actor, key.mode)
             changed = _changed(key, wanted, now_ms)
             require_no_wider(actor.scopes, changed.scopes)
             await update_key(transaction, changed)
@@ -163,7 +165,7 @@ class ApiKeyManager:
         The new key has all that the old one had, and as long a life from now as that one had from its making.
 
         Raises:
-            InsufficientScopeError: the key has more than the actor's own scopes.
+            ForbiddenError: the key has more than the actor's own scopes, or is of another mode.
             ConflictError: the key is revoked, expired, disabled or rotated already.
             NotFoundError: this tenant has no such key.
         """
@@ -174,6 +176,7 @@ class ApiKeyManager:
                 raise ConflictError("The key is rotated already")
             if key.disabled_at_ms is not None:
                 raise ConflictError("The key is disabled; enable it before rotating it")
+            require_mode(actor, key.mode)
             require_no_wider(actor.scopes, key.scopes)
             issued = _successor(key, actor, now_ms)
             end_ms = now_ms + overlap_seconds * 1000
@@ -203,6 +206,7 @@ class ApiKeyManager:
             key = await lock_key(transaction, tenant_id, key_id, now_ms)
             if key is None:
                 raise NotFoundError
+            require_mode(actor, key.mode)
             revoked = msgspec.structs.replace(key, revoked_at_ms=key.revoked_at_ms or now_ms)
             await update_key(transaction, revoked)
             _withdraw(transaction, revoked)

@@ -7,6 +7,7 @@ from typing import Final
 from watchword.api_keys.fields import require_future_ms
 from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
+from watchword.callers.permissions import require_no_wider
 from watchword.credentials.client_secret import hash_client_secret, make_client_secret
 from watchword.db.database import Database, Transaction
 from watchword.errors import ConflictError, NotFoundError
@@ -21,7 +22,7 @@ from watchword.oauth.queries_clients import (
     insert_secret,
     lock_client,
 )
-from watchword.tenants.actor import Actor
+from watchword.tenants.actor import Actor, require_mode
 
 LIVING_MAX: Final = 5
 """Each is compared when the client proves itself; two are a rotation, the others room for one that was not finished."""
@@ -47,13 +48,14 @@ class ClientSecrets:
 
         Raises:
             ConflictError: the client proves itself otherwise, or has as many living secrets as one may have.
+            ForbiddenError: the client has more than the actor's own scopes, or is of another mode.
             InvalidFieldsError: the end is not in the future.
             NotFoundError: this tenant has no such client.
         """
         secret = make_secret(now_ms, _end_ms(wanted.expires_at, now_ms))
 
         async def store(tx: Transaction) -> OAuthClient:
-            client = await _locked_client(tx, tenant_id, client_id, now_ms)
+            client = await _locked_client(tx, tenant_id, client_id, actor, now_ms)
             if len(await _living_secrets(tx, client, now_ms)) >= LIVING_MAX:
                 raise ConflictError(f"The client has {LIVING_MAX} living secrets; revoke one first")
             await _insert(tx, client, secret, now_ms)
@@ -70,6 +72,7 @@ class ClientSecrets:
 
         Raises:
             ConflictError: the client proves itself otherwise, or has as many living secrets as one may have.
+            ForbiddenError: the client has more than the actor's own scopes, or is of another mode.
             InvalidFieldsError: the end of the new one is not in the future.
             NotFoundError: this tenant has no such client.
         """
@@ -77,7 +80,7 @@ class ClientSecrets:
         end_ms = now_ms + wanted.overlap_seconds * 1000
 
         async def store(tx: Transaction) -> SecretRotation:
-            client = await _locked_client(tx, tenant_id, client_id, now_ms)
+            client = await _locked_client(tx, tenant_id, client_id, actor, now_ms)
             living = await _living_secrets(tx, client, now_ms)
             if wanted.overlap_seconds and len(living) >= LIVING_MAX:
                 raise ConflictError(f"The client has {LIVING_MAX} living secrets; revoke one first")
@@ -103,6 +106,7 @@ class ClientSecrets:
             client = await lock_client(tx, tenant_id, client_id, now_ms)
             if client is None:
                 raise NotFoundError
+            require_mode(actor, client.mode)
             ended = await end_secret(tx, client.id, secret_id, now_ms) or await find_secret(tx, client.id, secret_id)
             if ended is None:
                 raise NotFoundError
@@ -139,10 +143,13 @@ def has_secrets(kind: ClientKind, settings: ClientSettings) -> bool:
     return kind == "confidential" and settings.authentication_method != "private_key_jwt"
 
 
-async def _locked_client(tx: Transaction, tenant_id: str, client_id: str, now_ms: int) -> OAuthClient:
+async def _locked_client(tx: Transaction, tenant_id: str, client_id: str, actor: Actor, now_ms: int) -> OAuthClient:
     client = await lock_client(tx, tenant_id, client_id, now_ms)
     if client is None:
         raise NotFoundError
+    require_mode(actor, client.mode)
+    # Whoever holds a secret holds all that the client may.
+    require_no_wider(actor.scopes, client.scopes)
     if not has_secrets(client.kind, client.settings):
         raise ConflictError("This client has no secrets: it is public, or proves itself with a key of its own")
     return client

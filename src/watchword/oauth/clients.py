@@ -14,6 +14,7 @@ from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.callers.caller import Mode
 from watchword.callers.origins import ORIGINS_SUBJECT
+from watchword.callers.permissions import require_no_wider
 from watchword.db.database import Database, Transaction
 from watchword.errors import NotFoundError
 from watchword.ids import make_id
@@ -38,7 +39,7 @@ from watchword.oauth.queries_clients import (
     lock_client,
     update_client,
 )
-from watchword.tenants.actor import Actor
+from watchword.tenants.actor import Actor, require_mode
 from watchword.tenants.models import Tenant
 from watchword.tenants.names import require_name
 from watchword.tenants.queries import find_tenant
@@ -61,9 +62,12 @@ class OAuthClients:
 
         Raises:
             InvalidFieldsError: fields are wrong, or do not go together.
+            ForbiddenError: the client would have more than the actor's own scopes, or be of another mode.
             NotFoundError: there is no such tenant.
         """
         draft = _draft_of(wanted)
+        require_mode(actor, mode)
+        require_no_wider(actor.scopes, draft.scopes)
         name = require_name(wanted.name)
         ends_ms = None
         if wanted.secret_expires_at is not None:
@@ -118,6 +122,7 @@ class OAuthClients:
 
         Raises:
             InvalidFieldsError: fields are wrong, or do not go together.
+            ForbiddenError: the client has, or would have, more than the actor's own scopes, or is of another mode.
             NotFoundError: this tenant has no such client.
         """
 
@@ -125,7 +130,10 @@ class OAuthClients:
             client = await lock_client(tx, tenant_id, client_id, now_ms)
             if client is None:
                 raise NotFoundError
+            require_mode(actor, client.mode)
             changed = _changed(client, wanted, now_ms)
+            require_no_wider(actor.scopes, client.scopes)
+            require_no_wider(actor.scopes, changed.scopes)
             await update_client(tx, changed)
             _withdraw(tx, client, changed)
             return client, changed
@@ -148,6 +156,7 @@ class OAuthClients:
             client = await lock_client(tx, tenant_id, client_id, now_ms)
             if client is None:
                 raise NotFoundError
+            require_mode(actor, client.mode)
             await delete_client(tx, tenant_id, client_id)
             _withdraw(tx, client)
             return client

@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from watchword.callers.call import Call
-from watchword.callers.caller import Role
-from watchword.errors import NotFoundError
+from watchword.callers.caller import Mode, Role
+from watchword.errors import ForbiddenError, NotFoundError
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +16,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
     Shapes: ``subject`` is a user's or key's id, ``credential_id`` the session's or key's, ``address`` the client's;
     ``is_super_admin`` lifts the rules that protect a tenant from its own administrators; ``scopes`` narrow what it may
-    give to others, None narrows nothing.
+    give to others, None narrows nothing; ``mode`` is that of the OAuth client through which a user acts, None for
+    somebody who stands in both.
     """
 
     subject: str
@@ -24,6 +25,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
     is_super_admin: bool = False
     scopes: tuple[str, ...] | None = None
+    mode: Mode | None = None
 
 
 OPERATOR: Final = Actor(subject="operator", is_super_admin=True)
@@ -39,7 +41,18 @@ def actor_of(call: Call) -> Actor:
         address=call.request.client_address,
         is_super_admin=caller.role is Role.SUPER_ADMIN,
         scopes=caller.scopes,
+        mode=None if caller.client_id is None else caller.mode,
     )
+
+
+def require_mode(actor: Actor, mode: Mode) -> None:
+    """Refuse to let whoever acts through a test client near a live credential, and the other way.
+
+    Raises:
+        ForbiddenError: the credential is of the other mode.
+    """
+    if actor.mode not in {None, mode}:
+        raise ForbiddenError(cause="the caller's client is of the other mode")
 
 
 def named_tenant_id(call: Call) -> str:
