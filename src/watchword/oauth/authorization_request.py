@@ -14,6 +14,7 @@ import msgspec
 from watchword.callers.call import Call
 from watchword.concealed import Concealed
 from watchword.credentials.access_token import IssuerNames
+from watchword.errors import MalformedRequestError
 from watchword.oauth.models import AuthorizationRequest, OAuthClient, ResponseMode
 from watchword.oauth.pkce import require_code_challenge
 from watchword.oauth.redirect_uris import find_redirect_uri
@@ -43,6 +44,9 @@ RESPONSE_MODES: Final = ("query", "fragment", "form_post")
 _GRANT_OF_TYPE: Final = {"code": "authorization_code", "token": "implicit"}
 _DOCUMENT_SCHEME: Final = "https://"
 """How the id of a client begins that is the address of its metadata document, and so no tenant's."""
+
+_REQUEST_BYTES_MAX: Final = 16_384
+"""As long as an address may be; whoever comes has proved nothing, and what is kept is kept for half an hour."""
 
 _MAX_AGE_DIGITS: Final = 10
 _NONCE_CHARACTERS_MAX: Final = 512
@@ -247,6 +251,8 @@ async def _read(call: Call) -> tuple[AuthorizationRequest, tuple[str, ...]]:
         # OpenID Connect Core §3.1.2.1 lets clients send people with a form too.
         require_form_type(call.request.header(b"content-type"))
         text = await call.request.body()
+    if len(text) > _REQUEST_BYTES_MAX:
+        raise MalformedRequestError("The authorization request is too long")
     known = {field.name for field in msgspec.structs.fields(AuthorizationRequest)}
     values: dict[str, Any] = {}
     repeated: list[str] = []

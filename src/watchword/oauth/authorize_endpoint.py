@@ -117,8 +117,7 @@ class AuthorizeEndpoint:
             standing = await self.stand(call, ready)
             if standing.step == "answer":
                 return await self.answer(call, ready, standing)
-            if "none" in ready.prompts:
-                raise _REFUSALS[standing.step]
+            require_page_wanted(ready, standing)
             return await self._show_page(call, ready)
         except OAuthError as error:
             return self.refuse(call, received, error)
@@ -201,6 +200,16 @@ class AuthorizeEndpoint:
         if consent is None or not set(ready.resources) <= set(consent.resources):
             return True
         return not all(is_covered(scope, consent.scopes) for scope in ready.scopes)
+
+
+def require_page_wanted(ready: ReadyRequest, standing: Standing) -> None:
+    """Refuse to go on where a page would be needed and the client wants none to be shown.
+
+    Raises:
+        OAuthError: what the page would have been for (OpenID Connect Core §3.1.2.6).
+    """
+    if "none" in ready.prompts and standing.step != "answer":
+        raise _REFUSALS[standing.step]
 
 
 def _is_recent(ready: ReadyRequest, authenticated_at_ms: int, now_ms: int) -> bool:

@@ -9,7 +9,7 @@ from watchword.db.database import Database, Transaction
 from watchword.errors import MalformedRequestError
 from watchword.oauth.authorization_request import AuthorizationRequests, ReadyRequest
 from watchword.oauth.authorization_response import shown_destination
-from watchword.oauth.authorize_endpoint import AuthorizeEndpoint, Standing
+from watchword.oauth.authorize_endpoint import AuthorizeEndpoint, Standing, require_page_wanted
 from watchword.oauth.grants import Grants
 from watchword.oauth.models import ConsentForm, VisitQuery
 from watchword.oauth.page_kit import PageKit, brand_of, page_path
@@ -50,6 +50,7 @@ class ConsentPages:
         try:
             ready = self._requests.check(received)
             standing = await self._endpoint.stand(call, ready)
+            require_page_wanted(ready, standing)
             if standing.step == "sign in":
                 return _to_sign_in(call, received.handle)
             if standing.step == "answer":
@@ -67,7 +68,7 @@ class ConsentPages:
         try:
             ready = self._requests.check(received)
             standing = await self._endpoint.stand(call, ready)
-            self._sessions.require_form(call.request, standing.visit, form.form_token, _purpose(received.handle))
+            self._sessions.require_form(call.request, standing.visit, form.form_token, _purpose(ready))
             if form.decision == "deny":
                 raise AccessDeniedError
             if form.decision != "allow":
@@ -115,7 +116,7 @@ class ConsentPages:
             resources=[] if ready.resources == (own,) else ready.resources,
             destination=shown_destination(redirect_uri),
             action=page_path(call.parameters, "consent"),
-            form_token=visit.form_token(_purpose(handle)),
+            form_token=visit.form_token(_purpose(ready)),
             hidden={"request": handle},
             another_href=page_path(call.parameters, "sign-in", request=handle, another="1"),
         )
@@ -131,14 +132,15 @@ class ConsentPages:
             client=ready.client.name,
             email=standing.user.email,
             action=page_path(call.parameters, "consent"),
-            form_token=visit.form_token(_purpose(handle)),
+            form_token=visit.form_token(_purpose(ready)),
             hidden={"request": handle},
             another_href=page_path(call.parameters, "sign-in", request=handle, another="1"),
         )
 
 
-def _purpose(handle: str | None) -> str:
-    return f"consent:{handle}"
+def _purpose(ready: ReadyRequest) -> str:
+    # With what was shown: a client that was given more meanwhile, or gave itself more, has not been allowed that.
+    return " ".join((f"consent:{ready.received.handle}", *ready.scopes, *ready.resources))
 
 
 def _to_sign_in(call: Call, handle: str | None) -> Response:
