@@ -11,7 +11,7 @@ import httpx
 
 from clients.person import Person
 
-PAGE = re.compile(r"https://\S+")
+PAGE = re.compile(r"(https://\S+)(?: and enter (\S+))?")
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
         if found is None or is_opened:
             continue
         is_opened = True
-        end = person(found[0])
+        end = person(found[1], user_code=found[2])
         if end.startswith("http://"):
             # The program waits there: a native application listens on the loopback address (RFC 8252 §7.3).
             httpx.get(end).raise_for_status()

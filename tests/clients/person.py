@@ -31,8 +31,13 @@ class Person:
         self._http = httpx.Client(verify=trust)
         self.sign_ins = 0
 
-    def __call__(self, url: str) -> str:
-        """Open a page and return where the browser stands in the end: elsewhere, or at a page without a form."""
+    def __call__(self, url: str, *, user_code: str | None = None) -> str:
+        """Open a page and return where the browser stands in the end: elsewhere, or at a page without a form.
+
+        ``user_code`` is what a device shows, for a page that asks for it and does not know it.
+        """
+        if user_code is not None:
+            self._typed["user_code"] = user_code
         answer = self._get(url)
         for _ in range(PAGES_MAX):
             if answer.is_redirect:
