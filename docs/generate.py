@@ -309,7 +309,7 @@ _FLOORS: Final = (
     ),
     (
         "what builds, and what every request walks through",
-        ("app", "oauth_server", "oauth_pages", "foundation", "pipeline"),
+        ("app", "oauth_server", "oauth_entrance", "oauth_pages", "foundation", "pipeline"),
     ),
     ("floor 4: what callers can do", ("oauth", "records", "users", "api_keys", "tenants", "operations")),
     ("floor 3: who is calling", ("callers",)),

@@ -211,6 +211,7 @@ class Application:
                 "signing_keys": self.oauth.signing_keys.rotate_aged,
                 "attempts": self.attempts.prune,
                 "windows": partial(prune_windows, self.bookkeeping),
+                "clients": self.oauth.registrations.prune,
             },
             clock=self.clock,
             log=self.log,

@@ -83,6 +83,7 @@ class InvalidFieldsError(WatchwordError):
             cause=cause,
             extensions={"fields": [{"path": path, "message": sentence} for path, sentence in fields.items()]},
         )
+        self.faults = fields
 
 
 class SpentCodeError(MalformedRequestError):

@@ -191,3 +191,42 @@ class ExpiredDeviceCodeError(OAuthError):
     code = "EXPIRED_TOKEN"
     oauth_code = "expired_token"
     sentence = "The device code has expired; begin anew"
+
+
+class InvalidClientMetadataError(OAuthError):
+    """What a client says of itself cannot be registered (RFC 7591 §3.2.2)."""
+
+    code = "INVALID_CLIENT_METADATA"
+    oauth_code = "invalid_client_metadata"
+    sentence = "The client metadata cannot be registered"
+
+
+class UnregistrableRedirectUriError(OAuthError):
+    """A redirect URI that a client wants to register is not one that may be (RFC 7591 §3.2.2)."""
+
+    code = "INVALID_REDIRECT_URI"
+    oauth_code = "invalid_redirect_uri"
+    sentence = "A redirect URI cannot be registered"
+
+
+class ClientRegistrationClosedError(OAuthError):
+    """The tenant does not let clients register by themselves."""
+
+    status = 403
+    code = "CLIENT_REGISTRATION_CLOSED"
+    oauth_code = "access_denied"
+    sentence = "Clients are registered by an administrator here"
+
+
+class InvalidRegistrationTokenError(OAuthError):
+    """The token that a registration, or its management, needs is missing or not good (RFC 7591 §3, RFC 7592 §2)."""
+
+    status = 401
+    code = "INVALID_REGISTRATION_TOKEN"
+    oauth_code = "invalid_token"
+    sentence = "The registration needs a token, and this is not one"
+
+    def __init__(self, *, cause: str = "") -> None:
+        super().__init__(
+            cause=cause, headers=(("www-authenticate", 'Bearer realm="watchword", error="invalid_token"'),)
+        )

@@ -13,15 +13,14 @@ from watchword.oauth.authorization_request import AuthorizationRequests
 from watchword.oauth.authorization_response import AuthorizationResponses
 from watchword.oauth.authorize_endpoint import AuthorizeEndpoint, ResponseType
 from watchword.oauth.choose_tenant import TenantChoice
+from watchword.oauth.client_metadata_documents import ClientFinder
 from watchword.oauth.consent import ConsentPages
 from watchword.oauth.device_codes import DeviceCodeStore
 from watchword.oauth.device_pages import DevicePages
 from watchword.oauth.grants import Grants
-from watchword.oauth.models import OAuthClient
 from watchword.oauth.page_kit import PageKit
 from watchword.oauth.page_routes import PageHandlers, make_page_routes
 from watchword.oauth.page_session import PageSessions
-from watchword.oauth.queries import find_client_by_id
 from watchword.oauth.sign_in import SignInPages
 from watchword.oauth.small_pages import SmallPages
 from watchword.oauth.stored_requests import StoredRequests
@@ -47,6 +46,7 @@ class OAuthPages:
         grants: Grants,
         response_types: Mapping[str, ResponseType],
         device_codes: DeviceCodeStore,
+        finder: ClientFinder,
     ) -> None:
         self._database: Database = foundation.stores.database
         names = foundation.access_tokens.names
@@ -56,7 +56,7 @@ class OAuthPages:
         self.choice = TenantChoice(self.pages, self.kit)
         self.stored = StoredRequests(self._database)
         self.requests = AuthorizationRequests(
-            names, self.stored, find_client=self._find_client, response_types=tuple(response_types)
+            names, self.stored, find_client=finder.find, response_types=tuple(response_types)
         )
         self.endpoint = AuthorizeEndpoint(
             self._database,
@@ -69,9 +69,6 @@ class OAuthPages:
             response_types=response_types,
         )
         self.routes: tuple[Route, ...] = make_page_routes(self._make_handlers(foundation, login, grants, device_codes))
-
-    async def _find_client(self, client_id: str, _tenant: str | None, _now_ms: int) -> OAuthClient | None:
-        return await find_client_by_id(self._database, client_id)
 
     def _make_handlers(
         self, foundation: Foundation, login: Login, grants: Grants, device_codes: DeviceCodeStore

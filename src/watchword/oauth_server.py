@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from watchword.config import Settings
-from watchword.credentials.client_assertion import ClientAssertions
+from watchword.credentials.dpop import PROOF_ALGORITHMS
+from watchword.credentials.jwk import FOREIGN_ALGORITHMS
 from watchword.db.database import Database
 from watchword.foundation import Foundation
 from watchword.oauth.authorization_codes import AuthorizationCodes
 from watchword.oauth.authorize_endpoint import CodeResponse
 from watchword.oauth.client_authentication import ClientAuthentication
 from watchword.oauth.client_endpoints import ClientEndpoints
-from watchword.oauth.client_keys import ClientKeys
+from watchword.oauth.client_metadata_documents import ClientFinder
 from watchword.oauth.client_routes import make_client_routes
 from watchword.oauth.client_secrets import ClientSecrets
 from watchword.oauth.clients import OAuthClients
@@ -41,6 +42,7 @@ from watchword.oauth.subject_token import SubjectTokens
 from watchword.oauth.token_endpoint import TokenEndpoint
 from watchword.oauth.token_routes import make_token_routes
 from watchword.oauth.userinfo_endpoint import UserinfoEndpoint
+from watchword.oauth_entrance import OAuthEntrance
 from watchword.oauth_pages import OAuthPages
 from watchword.records.definitions import BUILT_IN
 from watchword.users.login import Login
@@ -63,9 +65,8 @@ class OAuthServer:
             database, issuer=issuer, refresh_tokens=foundation.refresh_tokens, id_tokens=self.id_tokens
         )
         self.device_codes = DeviceCodeStore(database)
-        authentication = ClientAuthentication(
-            database, names, assertions=ClientAssertions(foundation.seen_proofs), keys=ClientKeys(), audit=audit
-        )
+        entrance = OAuthEntrance(foundation)
+        authentication, self.registrations = entrance.authentication, entrance.registrations
         tokens = TokenEndpoint(
             authentication, self._make_grants(foundation, issuer), proofs=foundation.dpop_proofs, audit=audit
         )
@@ -73,7 +74,7 @@ class OAuthServer:
         self.signing_keys = SigningKeys(
             foundation.access_tokens.keys, days=settings.signing_key_days, audit=foundation.audit
         )
-        people = self._make_pages(foundation, login, issuer)
+        people = self._make_pages(foundation, login, issuer, entrance.finder)
         self.pages, self.page_sessions = people.pages, people.sessions
         self.clients = OAuthClients(database, bookkeeping=foundation.stores.bookkeeping, audit=foundation.audit)
         self.secrets = ClientSecrets(database, audit=foundation.audit)
@@ -93,6 +94,7 @@ class OAuthServer:
             *make_logout_routes(logout),
             *make_device_routes(DeviceEndpoint(authentication, self.device_codes, names)),
             *people.routes,
+            *entrance.make_routes(people),
             *make_client_routes(ClientEndpoints(self.clients, self.secrets), GrantEndpoints(self.grant_overview)),
         )
         discovery.describe(self.routes)
@@ -107,7 +109,9 @@ class OAuthServer:
             DeviceCodeGrant(database, self.device_codes, self.grants, self.grant_tokens, names),
         )
 
-    def _make_pages(self, foundation: Foundation, login: Login, issuer: TokenIssuer) -> OAuthPages:
+    def _make_pages(
+        self, foundation: Foundation, login: Login, issuer: TokenIssuer, finder: ClientFinder
+    ) -> OAuthPages:
         database = foundation.stores.database
         return OAuthPages(
             foundation,
@@ -118,6 +122,7 @@ class OAuthServer:
                 "token": TokenResponse(database, self.grants, issuer, audit=foundation.audit),
             },
             device_codes=self.device_codes,
+            finder=finder,
         )
 
     def _make_token_exchange(self, foundation: Foundation, issuer: TokenIssuer) -> TokenExchangeGrant:
@@ -158,7 +163,9 @@ def _abilities(tokens: TokenEndpoint) -> Abilities:
     return Abilities(
         grant_types=tokens.grant_types,
         api_scopes=tuple(f"{collection.name}:{action}" for collection in BUILT_IN for action in ("read", "write")),
-        authentication_methods=("client_secret_basic", "client_secret_post", "none"),
+        authentication_methods=("client_secret_basic", "client_secret_post", "private_key_jwt", "none"),
+        assertion_algorithms=FOREIGN_ALGORITHMS,
+        proof_algorithms=PROOF_ALGORITHMS,
         languages=LANGUAGES,
         claims=IdClaims.__struct_fields__,
     )

@@ -24,6 +24,7 @@ from watchword.tenants.models import (
     REQUESTS_PER_HOUR_MAX,
     REQUESTS_PER_MINUTE_MAX,
     ChangeTenant,
+    ClientRegistration,
     CreateTenant,
     Plan,
     SettingsChange,
@@ -96,6 +97,12 @@ def change(  # noqa: PLR0913 - each is an option
     verified: Annotated[
         bool | None, typer.Option("--verified/--no-verified", help="Log in with a confirmed address only.")
     ] = None,
+    clients: Annotated[
+        ClientRegistration | None, typer.Option("--client-registration", help="Who may register OAuth clients.")
+    ] = None,
+    documents: Annotated[
+        bool | None, typer.Option("--client-documents/--no-client-documents", help="Clients by metadata document.")
+    ] = None,
     per_minute: Annotated[
         int | None, typer.Option("--per-minute", min=0, metavar="N", help="Requests; 0 is the plan's number.")
     ] = None,
@@ -112,6 +119,8 @@ def change(  # noqa: PLR0913 - each is an option
         registration=_or_unset(registration),
         session_cookie=_or_unset(cookie),
         require_verified_email=_or_unset(verified),
+        client_registration=clients or UNSET,
+        client_metadata_documents=_or_unset(documents),
         requests_per_minute=_limit(per_minute, "--per-minute", REQUESTS_PER_MINUTE_MAX),
         requests_per_hour=_limit(per_hour, "--per-hour", REQUESTS_PER_HOUR_MAX),
         logo_url=UNSET if logo is None else logo or None,
@@ -156,6 +165,8 @@ def _row(tenant: Tenant) -> Row:
         "registration": settings.registration,
         "sessionCookie": settings.session_cookie,
         "requireVerifiedEmail": settings.require_verified_email,
+        "clientRegistration": settings.client_registration,
+        "clientMetadataDocuments": settings.client_metadata_documents,
         "requestsPerMinute": settings.requests_per_minute,
         "requestsPerHour": settings.requests_per_hour,
         "logoUrl": settings.logo_url,

@@ -31,6 +31,7 @@ ATTEMPTS: Final = {
         Policy("code", 30, MINUTE, "refuse"),
         Policy("verify_key", 6_000, MINUTE),
         Policy("token", 6_000, MINUTE),
+        Policy("client_registration", 60, HOUR, "refuse"),
         Policy("authorize", 600, MINUTE),
         Policy("device", 60, MINUTE),
         Policy("user_code", 20, HOUR, "refuse"),

@@ -19,14 +19,17 @@ from watchword.credentials.client_assertion import ASSERTION_TYPE, Assertion, Cl
 from watchword.credentials.client_secret import is_client_secret
 from watchword.db.database import Database
 from watchword.oauth.client_keys import ClientKeys
+from watchword.oauth.client_metadata_documents import ClientFinder
+from watchword.oauth.fapi import is_fapi, require_fapi_assertion
 from watchword.oauth.models import AuthenticationMethod, ClientCredentials, ClientSecret, OAuthClient
-from watchword.oauth.queries import find_client_by_id, list_secrets
+from watchword.oauth.queries import list_secrets
 from watchword.oauth_errors import InvalidClientError, InvalidOAuthRequestError
 from watchword.wire.request import Request
 
 _NO_SECRET: Final = ClientSecret("", bytes(32), "", 0, None)
 """Whatever is presented is no SHA-256 of these bytes that anybody could find."""
 
+_OF_TENANT: Final = "/t/"
 _SECRET_IN_QUERY: Final = (b"client_secret=", b"client_assertion=")
 
 
@@ -46,6 +49,7 @@ class ClientAuthentication:
     def __init__(
         self,
         database: Database,
+        finder: ClientFinder,
         names: IssuerNames,
         *,
         assertions: ClientAssertions,
@@ -53,6 +57,7 @@ class ClientAuthentication:
         audit: AuditWriter,
     ) -> None:
         self._database = database
+        self._finder = finder
         self._names = names
         self._assertions = assertions
         self._keys = keys
@@ -67,7 +72,7 @@ class ClientAuthentication:
             UnavailableError: the database cannot be asked.
         """
         presented = _read(request, form)
-        client = await find_client_by_id(self._database, presented.client_id)
+        client = await self._finder.find(presented.client_id, _tenant_of(request), now_ms)
         if presented.method == "none":
             return _require_public(client)
         if presented.assertion is not None:
@@ -84,7 +89,9 @@ class ClientAuthentication:
     async def _require_assertion(
         self, request: Request, client: OAuthClient | None, assertion: Assertion, now_ms: int
     ) -> None:
-        keys = () if client is None else await self._keys.list_keys(client, assertion.kid)
+        keys = () if client is None else await self._keys.list_keys(client, assertion.kid, now_ms)
+        if client is not None and is_fapi(client):
+            require_fapi_assertion(assertion, self._names.issuer(client.tenant_slug))
         await self._assertions.require(assertion, keys, audiences=self._audiences(request, client), now_ms=now_ms)
 
     def _audiences(self, request: Request, client: OAuthClient | None) -> frozenset[str]:
@@ -94,6 +101,13 @@ class ClientAuthentication:
             return frozenset()
         issuer = self._names.issuer(client.tenant_slug)
         return frozenset({issuer, f"{issuer}/oauth/token", f"{root}/oauth/token", f"{root}{request.path}"})
+
+
+def _tenant_of(request: Request) -> str | None:
+    """Return the tenant that the path names, if it names one."""
+    if not request.path.startswith(_OF_TENANT):
+        return None
+    return request.path.removeprefix(_OF_TENANT).partition("/")[0]
 
 
 def _read(request: Request, form: ClientCredentials) -> _Presented:

@@ -14,7 +14,7 @@ from watchword.credentials.signing import SIGNING_ALGORITHMS
 from watchword.db.database import Database
 from watchword.errors import NotFoundError
 from watchword.oauth.models import JwkSet
-from watchword.oauth.server_metadata import Abilities, MetadataWriter
+from watchword.oauth.server_metadata import Abilities, MetadataWriter, ServerMetadata
 from watchword.tenants.models import Tenant
 from watchword.tenants.queries import find_tenant_by_slug
 from watchword.wire.response import JSON_TYPE, Response
@@ -39,8 +39,9 @@ class Discovery:
 
     async def server(self, call: Call) -> Response:
         """Answer the metadata of the authorization server."""
-        slug = (await self._require_tenant(call)).slug
-        return _public(self._writer.server(self._names.issuer(slug), self._names.resource(slug)))
+        tenant = await self._require_tenant(call)
+        document = self._writer.server(self._names.issuer(tenant.slug), self._names.resource(tenant.slug))
+        return _public(_as_tenant_allows(document, tenant))
 
     async def resource(self, call: Call) -> Response:
         """Answer the metadata of the tenant's API."""
@@ -66,6 +67,16 @@ class Discovery:
         if tenant is None or tenant.disabled_at_ms is not None:
             raise NotFoundError
         return tenant
+
+
+def _as_tenant_allows(document: ServerMetadata, tenant: Tenant) -> ServerMetadata:
+    """Leave out what the tenant does not let strangers do."""
+    settings = tenant.settings
+    return msgspec.structs.replace(
+        document,
+        registration_endpoint=None if settings.client_registration == "off" else document.registration_endpoint,
+        client_id_metadata_document_supported=settings.client_metadata_documents,
+    )
 
 
 def _public(value: Any) -> Response:  # noqa: ANN401 - one of the documents' structs

@@ -80,8 +80,8 @@ class IdTokens:
         claims = IdClaims(
             **msgspec.structs.asdict(about),
             iss=self._names.issuer(client.tenant_slug),
-            aud=client.id,
-            azp=client.id,
+            aud=client.client_id,
+            azp=client.client_id,
             exp=now_s + ID_TOKEN_TTL_SECONDS,
             iat=now_s,
             auth_time=None if grant.authenticated_at_ms is None else grant.authenticated_at_ms // 1000,

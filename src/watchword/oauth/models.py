@@ -38,7 +38,8 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     Shapes: ``redirect_uris`` match exactly, but for the port of a loopback address (RFC 8252 §7.3); ``audiences`` are
     the resources that it may ask tokens for besides the tenant's API; lives are in seconds, that of refresh slides up
     to its absolute end; ``authentication_method`` None takes a secret either way; ``pkce_exempt`` and ``implicit`` are
-    for old clients and given by an administrator alone; ``profile`` ``fapi2`` asks for all of FAPI 2.0.
+    for old clients and given by an administrator alone; ``profile`` ``fapi2`` asks for all of FAPI 2.0; ``document_uri``
+    is the address of the metadata document by which the client is named in place of its id.
     """
 
     redirect_uris: tuple[str, ...] = ()
@@ -63,6 +64,7 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     tos_uri: str | None = None
     backchannel_logout_uri: str | None = None
     backchannel_logout_session_required: bool = False
+    document_uri: str | None = None
 
 
 class OAuthClient(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +87,11 @@ class OAuthClient(msgspec.Struct, frozen=True, kw_only=True):
     updated_at_ms: int
     disabled_at_ms: int | None
     tenant_disabled_at_ms: int | None
+
+    @property
+    def client_id(self) -> str:
+        """What the client calls itself."""
+        return self.settings.document_uri or self.id
 
     @property
     def is_living(self) -> bool:
@@ -210,6 +217,14 @@ class AuthorizationRequest(Concealed, frozen=True, kw_only=True, omit_defaults=T
     ui_locales: str | None = None
     request: str | None = None
     request_uri: str | None = None
+
+
+class PushedRequest(AuthorizationRequest, kw_only=True, frozen=True):
+    """The form of a pushed authorization request: its parameters, and what proves the client (RFC 9126 §2.1)."""
+
+    client_secret: str | None = None
+    client_assertion_type: str | None = None
+    client_assertion: str | None = None
 
 
 class SignInForm(Concealed, frozen=True, kw_only=True):

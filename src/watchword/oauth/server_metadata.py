@@ -97,7 +97,6 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     prompts: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
-    takes_metadata_documents: bool = False
     tells_of_logouts: bool = False
 
     @property
@@ -130,7 +129,6 @@ class MetadataWriter:
             token_endpoint_auth_methods_supported=can.authentication_methods,
             token_endpoint_auth_signing_alg_values_supported=can.assertion_algorithms,
             dpop_signing_alg_values_supported=can.proof_algorithms,
-            client_id_metadata_document_supported=can.takes_metadata_documents,
             request_uri_parameter_supported=False,
             protected_resources=(resource,),
         )

@@ -19,6 +19,9 @@ from watchword.oauth_errors import InvalidRequestUriError, RequestExpiredError
 PAGE_TTL_SECONDS: Final = 1_800
 """Time to find one's password, or to ask somebody."""
 
+PUSHED_TTL_SECONDS: Final = 60
+"""Time to send the person on (RFC 9126 §2.2); once there, the person has as long as anybody."""
+
 REQUEST_URI_PREFIX: Final = "urn:ietf:params:oauth:request_uri:"
 """RFC 9126 §2.2."""
 
@@ -65,6 +68,16 @@ class StoredRequests:
         await self._database.transaction(work)
         return handle
 
+    async def keep_pushed(self, client: OAuthClient, parameters: AuthorizationRequest, now_ms: int) -> str:
+        """Store a request that a client pushes and return its handle.
+
+        Raises:
+            UnavailableError: the database cannot store it.
+        """
+        # It is used up when it is answered, and that may take the person a while.
+        ttl_seconds = PUSHED_TTL_SECONDS + PAGE_TTL_SECONDS
+        return await self.keep("pushed", client, parameters, ttl_seconds=ttl_seconds, now_ms=now_ms)
+
     async def get_page_request(self, handle: str | None, now_ms: int) -> StoredRequest:
         """Return the request that a person is deciding about.
 
@@ -84,6 +97,8 @@ class StoredRequests:
         """
         found = await self._find("pushed", request_uri.removeprefix(REQUEST_URI_PREFIX), now_ms)
         if found is None or found.client_id != client.id:
+            raise InvalidRequestUriError
+        if now_ms >= found.created_at_ms + PUSHED_TTL_SECONDS * 1000:
             raise InvalidRequestUriError
         return found.parameters
 

@@ -12,6 +12,9 @@ from watchword.tenants.email_address import EMAIL_LENGTH_MAX
 from watchword.tenants.web_origins import ORIGINS_MAX
 
 Plan = Literal["free", "starter", "basic", "pro", "enterprise"]
+ClientRegistration = Literal["off", "token", "open"]
+"""Who may register OAuth clients by themselves: nobody, whoever holds a key for it, or everybody (RFC 7591 §3)."""
+
 TenantRole = Literal["tenant-viewer", "tenant-editor", "tenant-admin"]
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -45,6 +48,8 @@ class TenantSettings(msgspec.Struct, frozen=True, kw_only=True):
     registration: bool = False
     session_cookie: bool = False
     require_verified_email: bool = False
+    client_registration: ClientRegistration = "off"
+    client_metadata_documents: bool = False
     requests_per_minute: int | None = None
     requests_per_hour: int | None = None
     logo_url: str | None = None
@@ -102,6 +107,8 @@ class SettingsChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     registration: bool | UnsetType = UNSET
     session_cookie: bool | UnsetType = UNSET
     require_verified_email: bool | UnsetType = UNSET
+    client_registration: ClientRegistration | UnsetType = UNSET
+    client_metadata_documents: bool | UnsetType = UNSET
     requests_per_minute: RequestsPerMinute | UnsetType | None = UNSET
     requests_per_hour: RequestsPerHour | UnsetType | None = UNSET
     logo_url: LogoUrl | UnsetType | None = UNSET
@@ -172,6 +179,8 @@ class SettingsAnswer(msgspec.Struct, rename="camel", kw_only=True):
     registration: bool
     session_cookie: bool
     require_verified_email: bool
+    client_registration: ClientRegistration
+    client_metadata_documents: bool
     requests_per_minute: int | None
     requests_per_hour: int | None
     logo_url: str | None

@@ -1,0 +1,83 @@
+"""Documents of clients, fetched when they are needed.
+
+Each once for all who wait, seldom again after a failure, and never more of them than a bound in a minute, so that
+nobody can aim this server at another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import Final
+
+import msgspec
+
+from watchword.wire.fetcher import Fetched, Fetcher, NotFetchedError
+
+_FETCHES_PER_MINUTE: Final = 120
+"""Of one process; documents are kept for minutes at least, so that honest clients need few."""
+
+_FAILED_FOR_MS: Final = 30_000
+_FAILURES_MAX: Final = 1_000
+_MINUTE_MS: Final = 60_000
+
+
+class FetchedDocuments:
+    """Fetches documents by their URL."""
+
+    def __init__(self, fetcher: Fetcher) -> None:
+        self._fetcher = fetcher
+        self._failed_until_ms: OrderedDict[str, int] = OrderedDict()
+        self._under_way: dict[str, asyncio.Task[Fetched | None]] = {}
+        self._minute = 0
+        self._count = 0
+
+    async def find(self, url: str, *, media_types: frozenset[str], now_ms: int) -> Fetched | None:
+        """Return a document, or None: it does not come, did not a moment ago, or too many were asked for."""
+        if now_ms < self._failed_until_ms.get(url, 0):
+            return None
+        task = self._under_way.get(url)
+        if task is None:
+            if not self._may_fetch(now_ms):
+                return None
+            task = asyncio.get_running_loop().create_task(self._fetch(url, media_types))
+            self._under_way[url] = task
+            task.add_done_callback(lambda _: self._under_way.pop(url, None))
+        # Whoever goes away leaves the fetch to those who wait on.
+        fetched = await asyncio.shield(task)
+        if fetched is None:
+            self._note_failure(url, now_ms)
+        return fetched
+
+    async def _fetch(self, url: str, media_types: frozenset[str]) -> Fetched | None:
+        try:
+            return await self._fetcher.get(url, media_types=media_types)
+        except NotFetchedError:
+            return None
+
+    def _may_fetch(self, now_ms: int) -> bool:
+        minute = now_ms // _MINUTE_MS
+        if minute != self._minute:
+            self._minute, self._count = minute, 0
+        self._count += 1
+        return self._count <= _FETCHES_PER_MINUTE
+
+    def _note_failure(self, url: str, now_ms: int) -> None:
+        self._failed_until_ms[url] = now_ms + _FAILED_FOR_MS
+        self._failed_until_ms.move_to_end(url)
+        if len(self._failed_until_ms) > _FAILURES_MAX:
+            self._failed_until_ms.popitem(last=False)
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """How long something fetched is kept."""
+
+    least_ms: int
+    most_ms: int
+    usual_ms: int
+
+    def until_ms(self, fetched: Fetched, now_ms: int) -> int:
+        """Return when it has to be fetched again: as it says of itself, within these bounds."""
+        if fetched.max_age_seconds is None:
+            return now_ms + self.usual_ms
+        return now_ms + min(max(fetched.max_age_seconds * 1000, self.least_ms), self.most_ms)

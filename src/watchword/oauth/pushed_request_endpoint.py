@@ -1,0 +1,110 @@
+"""Pushed authorization requests (RFC 9126): the client sends what it asks for itself, proved, before it sends a person."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from watchword.callers.call import Call
+from watchword.credentials.dpop import DpopProofs, ProvedRequest
+from watchword.oauth.authorization_request import AuthorizationRequests
+from watchword.oauth.client_authentication import ClientAuthentication
+from watchword.oauth.fapi import require_fapi_request
+from watchword.oauth.models import AuthorizationRequest, ClientCredentials, OAuthClient, PushedRequest
+from watchword.oauth.routes import twice
+from watchword.oauth.stored_requests import PUSHED_TTL_SECONDS, REQUEST_URI_PREFIX, StoredRequests
+from watchword.oauth.token_endpoint import require_tenant_of_path
+from watchword.oauth_errors import InvalidDpopProofError, InvalidOAuthRequestError
+from watchword.wire.response import Response, json_response
+from watchword.wire.routes import Route
+
+_PARAMETERS: Final = tuple(field.name for field in msgspec.structs.fields(AuthorizationRequest))
+
+
+class PushedAnswer(msgspec.Struct, frozen=True):
+    """How a pushed request is named from now on, for this many seconds (RFC 9126 §2.2)."""
+
+    request_uri: str
+    expires_in: int
+
+    def __repr__(self) -> str:
+        return "PushedAnswer(…)"
+
+
+class PushedRequestEndpoint:
+    """Answers the root's endpoint and each tenant's."""
+
+    def __init__(
+        self,
+        clients: ClientAuthentication,
+        requests: AuthorizationRequests,
+        stored: StoredRequests,
+        *,
+        proofs: DpopProofs,
+    ) -> None:
+        self._clients = clients
+        self._requests = requests
+        self._stored = stored
+        self._proofs = proofs
+
+    async def push(self, call: Call) -> Response:
+        """Keep a request and name it."""
+        pushed: PushedRequest = call.body
+        client = await self._clients.require_client(call.request, _credentials_of(pushed), call.now_ms)
+        require_tenant_of_path(client, call.parameters)
+        parameters = await self._bound(_parameters_of(pushed, client), call)
+        require_fapi_request(client, parameters)
+        self._requests.check_pushed(client, parameters)
+        handle = await self._stored.keep_pushed(client, parameters, call.now_ms)
+        return json_response(201, PushedAnswer(REQUEST_URI_PREFIX + handle, PUSHED_TTL_SECONDS))
+
+    async def _bound(self, parameters: AuthorizationRequest, call: Call) -> AuthorizationRequest:
+        """Bind what comes of the request to the key that a DPoP proof beside it proves (RFC 9449 §10.1)."""
+        proof = call.request.header(b"dpop")
+        if proof is None:
+            return parameters
+        request = call.request
+        proved = ProvedRequest(request.method, request.addressed_path)
+        jkt = await self._proofs.require(proof, proved, call.now_ms)
+        if parameters.dpop_jkt not in {None, jkt}:
+            raise InvalidDpopProofError("The DPoP proof is of another key than dpop_jkt names")
+        return msgspec.structs.replace(parameters, dpop_jkt=jkt)
+
+
+def make_pushed_request_routes(endpoint: PushedRequestEndpoint) -> tuple[Route, ...]:
+    """Return the routes."""
+    return twice(
+        (
+            Route(
+                method="POST",
+                path="/oauth/par",
+                handler=endpoint.push,
+                callers="client",
+                summary="Push an authorization request (RFC 9126)",
+                limit="token",
+                style="oauth",
+                form=PushedRequest,
+                answer=PushedAnswer,
+                status=201,
+                tag="OAuth",
+            ),
+        )
+    )
+
+
+def _credentials_of(pushed: PushedRequest) -> ClientCredentials:
+    return ClientCredentials(
+        client_id=pushed.client_id,
+        client_secret=pushed.client_secret,
+        client_assertion_type=pushed.client_assertion_type,
+        client_assertion=pushed.client_assertion,
+    )
+
+
+def _parameters_of(pushed: PushedRequest, client: OAuthClient) -> AuthorizationRequest:
+    if pushed.request_uri is not None:
+        # RFC 9126 §2.1, item 2.
+        raise InvalidOAuthRequestError("A pushed request does not carry a request_uri")
+    values = {name: getattr(pushed, name) for name in _PARAMETERS}
+    return AuthorizationRequest(**{**values, "client_id": client.id})

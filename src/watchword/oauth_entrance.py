@@ -1,0 +1,44 @@
+"""Builds how clients come in: by what they are found and proved, how they register, and what they push."""
+
+from __future__ import annotations
+
+from watchword.credentials.client_assertion import ClientAssertions
+from watchword.db.database import Database
+from watchword.foundation import Foundation
+from watchword.oauth.client_authentication import ClientAuthentication
+from watchword.oauth.client_keys import ClientKeys
+from watchword.oauth.client_metadata_documents import ClientFinder, MetadataDocuments
+from watchword.oauth.fetched_documents import FetchedDocuments
+from watchword.oauth.pushed_request_endpoint import PushedRequestEndpoint, make_pushed_request_routes
+from watchword.oauth.registration import Registrations
+from watchword.oauth.registration_endpoint import RegistrationEndpoint, make_registration_routes
+from watchword.oauth_pages import OAuthPages
+from watchword.wire.routes import Route
+
+
+class OAuthEntrance:
+    """``finder`` and ``authentication`` are for every endpoint that clients call; ``registrations`` prunes too."""
+
+    def __init__(self, foundation: Foundation) -> None:
+        database: Database = foundation.stores.database
+        names, audit = foundation.access_tokens.names, foundation.audit
+        documents = FetchedDocuments(foundation.fetcher)
+        self._proofs = foundation.dpop_proofs
+        self.finder = ClientFinder(database, MetadataDocuments(database, names, documents))
+        self.authentication = ClientAuthentication(
+            database,
+            self.finder,
+            names,
+            assertions=ClientAssertions(foundation.seen_proofs),
+            keys=ClientKeys(documents),
+            audit=audit,
+        )
+        self.registrations = Registrations(database, names, api_keys=foundation.api_key_prover, audit=audit)
+
+    def make_routes(self, people: OAuthPages) -> tuple[Route, ...]:
+        """Return the routes of registration and of pushed requests, which are for what ``people`` will be asked."""
+        pushed = PushedRequestEndpoint(self.authentication, people.requests, people.stored, proofs=self._proofs)
+        return (
+            *make_registration_routes(RegistrationEndpoint(self.registrations)),
+            *make_pushed_request_routes(pushed),
+        )

@@ -1,0 +1,307 @@
+"""Clients that register by themselves (RFC 7591) and manage what they registered (RFC 7592)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from browser import Browser, answer_in
+from oauth_keys import ClientKey
+from oauth_pages_world import CALLBACK, VERIFIER, authorize_path, sign_in
+from oauth_tenants import allow
+from oauth_world import basic, disable_client
+from support import SetClock
+from watchword.api_keys.models import CreateKey
+from watchword.limits.policies import ATTEMPTS
+from watchword.oauth import registration
+from watchword.oauth.queries import find_client_by_id
+from world import OPERATOR, Api
+
+REGISTER = "/t/tenant-a/oauth/register"
+WANTED: dict[str, Any] = {"client_name": "An agent", "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
+
+
+@pytest.fixture
+async def open_api(api: Api) -> Api:
+    """The door of an installation whose tenant a lets everybody register."""
+    await allow(api, client_registration="open")
+    return api
+
+
+async def register(api: Api, *, path: str = REGISTER, token: str | None = None, **changes: Any) -> httpx.Response:  # noqa: ANN401 - metadata of any shape
+    """Register a client; a change to None leaves a field out."""
+    metadata = {name: value for name, value in {**WANTED, **changes}.items() if value is not None}
+    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+    return await api.call("POST", path, json=metadata, headers=headers)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}".strip()}
+
+
+def refused(answer: httpx.Response, status: int, error: str) -> None:
+    """Hold an answer to be this refusal (RFC 7591 §3.2.2)."""
+    assert (answer.status_code, answer.json()["error"]) == (status, error), answer.text
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_registered_client_is_let_in_by_a_user(open_api: Api) -> None:
+    """A client that nobody here knew registers, sends a user, and gets a token for what the user allowed."""
+    answer = await register(open_api)
+    assert answer.status_code == 201
+    assert answer.headers["cache-control"] == "no-store"
+    client = answer.json()
+    assert "client_secret" not in client
+    assert client["grant_types"] == ["authorization_code"]
+    assert client["response_types"] == ["code"]
+    browser = Browser(open_api)
+    page = await sign_in(browser, await browser.get(authorize_path(client["client_id"])))
+    assert "An agent asks for access" in page.text
+    code = answer_in(await browser.submit(page, decision="allow"))["code"]
+    form = f"grant_type=authorization_code&code={code}&redirect_uri={CALLBACK}&code_verifier={VERIFIER}&client_id={client['client_id']}"
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = await open_api.call("POST", "/oauth/token", content=form.encode(), headers=headers)
+    assert answer.status_code == 200, answer.text
+    read = await open_api.call("GET", "/api/products?limit=1", headers=bearer(answer.json()["access_token"]))
+    assert read.status_code == 200
+
+
+@pytest.mark.parametrize("method", [None, "client_secret_basic", "client_secret_post"])
+async def test_a_secret_is_told_once(open_api: Api, method: str | None) -> None:
+    """A confidential client gets a secret, without an end, and never hears of it again (RFC 7591 §3.2.1)."""
+    client = (await register(open_api, token_endpoint_auth_method=method)).json()
+    assert client["token_endpoint_auth_method"] == (method or "client_secret_basic")
+    assert (len(client["client_secret"]), client["client_secret_expires_at"]) == (43, 0)
+    read = await open_api.call(
+        "GET", f"{REGISTER}/{client['client_id']}", headers=bearer(client["registration_access_token"])
+    )
+    assert read.status_code == 200
+    assert "client_secret" not in read.json()
+    assert client["client_secret"] not in open_api.log_text()
+    assert client["registration_access_token"] not in open_api.log_text()
+
+
+async def test_a_client_registers_with_its_key(open_api: Api) -> None:
+    """A client of private_key_jwt registers its public keys and gets no secret."""
+    jwks = {"keys": [ClientKey("ES256", kid="a").jwk]}
+    client = (await register(open_api, token_endpoint_auth_method="private_key_jwt", jwks=jwks)).json()
+    assert client["jwks"] == jwks
+    assert "client_secret" not in client
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "no redirect URI": ({"redirect_uris": None}, "invalid_redirect_uri"),
+    "a script": ({"redirect_uris": ["javascript:alert(1)"]}, "invalid_redirect_uri"),
+    "plain http": ({"redirect_uris": ["http://app.example/cb"]}, "invalid_redirect_uri"),
+    "a fragment": ({"redirect_uris": [f"{CALLBACK}#a"]}, "invalid_redirect_uri"),
+    "a wildcard": ({"redirect_uris": ["https://*.example/cb"]}, "invalid_redirect_uri"),
+    "one wrong of two": ({"redirect_uris": [CALLBACK, "data:text/html,x"]}, "invalid_redirect_uri"),
+    "a broken one": ({"redirect_uris": ["https://["], "client_name": None}, "invalid_redirect_uri"),
+    "client credentials": ({"grant_types": ["client_credentials"]}, "invalid_client_metadata"),
+    "implicit": ({"grant_types": ["implicit"], "response_types": ["token"]}, "invalid_client_metadata"),
+    "token exchange": ({"grant_types": ["urn:ietf:params:oauth:grant-type:token-exchange"]}, "invalid_client_metadata"),
+    "passwords": ({"grant_types": ["password"]}, "invalid_client_metadata"),
+    "no grant": ({"grant_types": []}, "invalid_client_metadata"),
+    "refresh alone": ({"grant_types": ["refresh_token"]}, "invalid_client_metadata"),
+    "tokens in the URL": ({"response_types": ["token"]}, "invalid_client_metadata"),
+    "a hybrid": ({"response_types": ["code id_token"]}, "invalid_client_metadata"),
+    "another method": ({"token_endpoint_auth_method": "tls_client_auth"}, "invalid_client_metadata"),
+    "a JWT of a secret": ({"token_endpoint_auth_method": "client_secret_jwt"}, "invalid_client_metadata"),
+    "no key": ({"token_endpoint_auth_method": "private_key_jwt"}, "invalid_client_metadata"),
+    "a private key": (
+        {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [ClientKey().private_jwk]}},
+        "invalid_client_metadata",
+    ),
+    "an unknown scope": ({"scope": "everything"}, "invalid_client_metadata"),
+    "a vast scope": ({"scope": "a:read " * 1000}, "invalid_client_metadata"),
+    "a logo by script": ({"logo_uri": "javascript:alert(1)"}, "invalid_client_metadata"),
+    "a page in the clear": ({"client_uri": "http://app.example/"}, "invalid_client_metadata"),
+    "a name turned around": ({"client_name": "Bank\u202e"}, "invalid_client_metadata"),
+    "a vast name": ({"client_name": "x" * 101}, "invalid_client_metadata"),
+    "another algorithm": ({"id_token_signed_response_alg": "none"}, "invalid_client_metadata"),
+    "secret algorithm": ({"id_token_signed_response_alg": "HS256"}, "invalid_client_metadata"),
+}
+
+
+@pytest.mark.parametrize(("changes", "error"), WRONG.values(), ids=WRONG)
+async def test_what_a_client_may_not_give_itself(open_api: Api, changes: dict[str, Any], error: str) -> None:
+    """Nobody registers more than a user decides about, or an address that leads astray (RFC 7591 §5, RFC 9700 §4.1)."""
+    refused(await register(open_api, **changes), 400, error)
+
+
+async def test_what_an_administrator_gives_cannot_be_asked_for(open_api: Api) -> None:
+    """Fields of ours that weaken a client, or widen it, are no metadata: they are ignored (RFC 7591 §2)."""
+    answer = await register(
+        open_api,
+        pkce_exempt=True,
+        profile="x",
+        audiences=["https://other.example"],
+        web_origins=["https://other.example"],
+        access_ttl_seconds=86_400,
+        mode="test",
+        source="administrator",
+        client_id="cli_00000000000000000000000000",
+        client_secret="mine",
+    )
+    client = await find_client_by_id(open_api.application.database, answer.json()["client_id"])
+    assert client is not None
+    assert client.id != "cli_00000000000000000000000000"
+    assert (client.source, client.mode, client.settings.pkce_exempt) == ("registration", "live", False)
+    assert (client.settings.audiences, client.settings.web_origins) == ((), ())
+    assert client.settings.access_ttl_seconds == 600
+
+
+async def test_a_tenant_lets_nobody_register_unless_it_says_so(api: Api) -> None:
+    """Registration is off by default, in metadata too; another tenant's choice changes nothing."""
+    await allow(api, tenant="b", client_registration="open")
+    refused(await register(api), 403, "access_denied")
+    path = "/.well-known/oauth-authorization-server/t/tenant-"
+    assert "registration_endpoint" not in (await api.call("GET", f"{path}a")).json()
+    served = (await api.call("GET", f"{path}b")).json()["registration_endpoint"]
+    assert served == f"{api.application.settings.url}/t/tenant-b/oauth/register"
+    assert (await register(api, path="/t/tenant-b/oauth/register")).status_code == 201
+
+
+@pytest.mark.parametrize("path", ["/oauth/register", "/t/nobody/oauth/register"])
+async def test_a_tenant_must_be_named(open_api: Api, path: str) -> None:
+    """Where no tenant is named, or one that is not there, nobody registers."""
+    assert (await register(open_api, path=path)).status_code == 404
+
+
+async def make_key(api: Api, scopes: list[str] | None, *, tenant: str = "a") -> str:
+    """Make a secret key with these scopes."""
+    issued = await api.application.api_keys.create(
+        api.world.tenants[tenant],
+        "live",
+        CreateKey(name="registrations", kind="secret", scopes=scopes),
+        actor=OPERATOR,
+        now_ms=api.application.clock.now_ms(),
+    )
+    return issued.text
+
+
+async def test_a_tenant_may_want_a_token(api: Api) -> None:
+    """With the setting token only a key of this tenant registers, whose scopes name just that (RFC 7591 §3)."""
+    await allow(api, client_registration="token")
+    wrong = (
+        None,
+        "x",
+        api.world.keys["sk_live_a"],
+        api.world.keys["pk_live_a"],
+        api.world.tokens["admin_a"],
+        await make_key(api, None),
+        await make_key(api, ["*:*"]),
+        await make_key(api, ["clients:*"]),
+        await make_key(api, ["clients:read"]),
+        await make_key(api, ["clients:write"], tenant="b"),
+    )
+    for token in wrong:
+        answer = await register(api, token=token)
+        refused(answer, 401, "invalid_token")
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert (await register(api, token=await make_key(api, ["clients:write"]))).status_code == 201
+
+
+async def test_a_flood_is_bounded_by_address(open_api: Api, clock: SetClock) -> None:
+    """One address registers so many in an hour and no more (RFC 7591 §5)."""
+    most = ATTEMPTS["client_registration"].count
+    for _ in range(most):
+        assert (await register(open_api)).status_code == 201
+    answer = await register(open_api)
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) > 0
+    clock.advance(3_600_000)
+    assert (await register(open_api)).status_code == 201
+
+
+async def test_a_flood_is_bounded_by_tenant(open_api: Api, monkeypatch: pytest.MonkeyPatch, clock: SetClock) -> None:
+    """So many clients wait for their first user in a tenant and no more; after a month they are gone."""
+    monkeypatch.setattr(registration, "UNUSED_MAX", 2)
+    answers = [await register(open_api) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    clock.advance(registration.UNUSED_KEPT_MS + 1)
+    assert await open_api.application.oauth.registrations.prune(clock.now_ms()) == 2
+    assert (await register(open_api)).status_code == 201
+
+
+async def test_a_client_that_somebody_uses_stays(open_api: Api, clock: SetClock) -> None:
+    """A registered client that a user has allowed something is not deleted for its age."""
+    client = (await register(open_api)).json()
+    browser = Browser(open_api)
+    page = await sign_in(browser, await browser.get(authorize_path(client["client_id"])))
+    await browser.submit(page, decision="allow")
+    clock.advance(registration.UNUSED_KEPT_MS + 1)
+    assert await open_api.application.oauth.registrations.prune(clock.now_ms()) == 0
+
+
+async def test_a_client_manages_itself(open_api: Api) -> None:
+    """With its own token a client reads, replaces and deletes what it registered (RFC 7592 §2)."""
+    client = (await register(open_api, scope="products:read")).json()
+    token = bearer(client["registration_access_token"])
+    uri = client["registration_client_uri"].removeprefix(open_api.application.settings.url)
+    assert (await open_api.call("GET", uri, headers=token)).json() == client
+    wanted = {**WANTED, "client_id": client["client_id"], "client_name": "Renamed"}
+    changed = (await open_api.call("PUT", uri, json=wanted, headers=token)).json()
+    assert changed["client_name"] == "Renamed"
+    assert "scope" not in changed
+    assert (await open_api.call("DELETE", uri, headers=token)).status_code == 204
+    refused(await open_api.call("GET", uri, headers=token), 401, "invalid_token")
+
+
+async def test_nobody_else_manages_a_client(open_api: Api) -> None:
+    """Unknown, closed, another's and another tenant's get one answer, whatever is presented (RFC 7592 §2)."""
+    client, other = [(await register(open_api)).json() for _ in range(2)]
+    own, others = (bearer(one["registration_access_token"]) for one in (client, other))
+    uri = f"{REGISTER}/{client['client_id']}"
+    elsewhere = uri.replace("tenant-a", "tenant-b")
+    unknown = f"{REGISTER}/cli_00000000000000000000000000"
+    session = {"authorization": f"Bearer {open_api.world.tokens['admin_a']}"}
+    attempts: list[tuple[str, dict[str, str]]] = [(uri, {}), (uri, others), (uri, session), (elsewhere, own)]
+    attempts += [(unknown, own), (uri, basic(client["client_id"])), (uri, bearer(""))]
+    for path, headers in attempts:
+        for method in ("GET", "DELETE", "PUT"):
+            body = {**WANTED, "client_id": client["client_id"]} if method == "PUT" else None
+            refused(await open_api.call(method, path, json=body, headers=headers), 401, "invalid_token")
+    await disable_client(open_api.application, client["client_id"])
+    refused(await open_api.call("GET", uri, headers=own), 401, "invalid_token")
+
+
+async def test_a_client_of_an_administrator_has_no_token(open_api: Api, client_id: str) -> None:
+    """A client that did not register by itself is not managed by itself, not with an empty token either."""
+    for token in ("", "x"):
+        answer = await open_api.call("GET", f"{REGISTER}/{client_id}", headers=bearer(token))
+        refused(answer, 401, "invalid_token")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_id": None},
+        {"client_id": "cli_00000000000000000000000000"},
+        {"token_endpoint_auth_method": "client_secret_basic"},
+        {"grant_types": ["client_credentials"]},
+    ],
+    ids=str,
+)
+async def test_a_change_is_no_way_around(open_api: Api, changes: dict[str, Any]) -> None:
+    """A change is held to the rules of a registration, and changes neither the id nor whether there is a secret."""
+    client = (await register(open_api)).json()
+    wanted = {**WANTED, "client_id": client["client_id"], **changes}
+    answer = await open_api.call(
+        "PUT",
+        f"{REGISTER}/{client['client_id']}",
+        json={name: value for name, value in wanted.items() if value is not None},
+        headers=bearer(client["registration_access_token"]),
+    )
+    refused(answer, 400, "invalid_client_metadata")
+
+
+async def test_parallel_registrations_are_each_their_own(stored_api: Api) -> None:
+    """Registrations at one time are as many clients, on either database."""
+    await allow(stored_api, client_registration="open")
+    answers = await asyncio.gather(*(register(stored_api) for _ in range(20)))
+    assert [answer.status_code for answer in answers] == [201] * 20
+    assert len({answer.json()["client_id"] for answer in answers}) == 20
