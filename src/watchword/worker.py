@@ -9,8 +9,9 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import msgspec
 
@@ -23,6 +24,9 @@ from watchword.wire.certificate import CertificateFiles, prepare_certificate
 from watchword.wire.listeners import Sockets, run, serve, sockets_from_descriptors
 
 Preparation = Callable[[Application], Awaitable[None]]
+
+_WARM_AFTER_SECONDS: Final = 1.0
+"""When what only pages for people need is loaded: behind the first answers, before anybody has typed a password."""
 
 
 async def prepare_nothing(_application: Application) -> None:
@@ -40,8 +44,11 @@ async def serve_application(
     """Open the application, prepare it, serve until told to stop, and close it whatever happens."""
     heap.share_one_arena()
     application = await Application.open(settings)
+    warming = threading.Timer(_WARM_AFTER_SECONDS, application.oauth.pages.warm)
+    warming.daemon = True
     try:
         await prepare(application)
+        warming.start()
         await serve(
             application,
             settings,
@@ -52,6 +59,7 @@ async def serve_application(
             on_ready=on_ready,
         )
     finally:
+        warming.cancel()
         await application.close()
 
 

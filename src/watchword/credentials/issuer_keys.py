@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
-from cryptography.hazmat.primitives import serialization
 
 from watchword.credentials.issuer_key_queries import (
     AgedKeys,
@@ -190,9 +189,7 @@ class IssuerKeys:
     ) -> _Made:
         key_id = make_id("signing_key", now_ms)
         private = await asyncio.to_thread(make_private_key, algorithm)
-        plain = private.private_bytes(
-            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        plain = _write_private_key(private)
         stored = StoredIssuerKey(
             key_id=key_id,
             algorithm=algorithm,
@@ -246,7 +243,21 @@ class IssuerKeys:
 
     def _open(self, tenant_id: str, stored: StoredIssuerKey) -> IssuerKey:
         plain = self._sealing.open(stored.sealed, bound_to=_bound_to(tenant_id, stored.key_id))
-        return IssuerKey(stored, serialization.load_der_private_key(plain, password=None))  # type: ignore[arg-type] # one of the three kinds that we seal
+        return IssuerKey(stored, _read_private_key(plain))
+
+
+def _write_private_key(key: PrivateKey) -> bytes:
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - slow to load, and not needed to start
+
+    return key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _read_private_key(plain: bytes) -> PrivateKey:
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - the same
+
+    return serialization.load_der_private_key(plain, password=None)  # type: ignore[return-value] # one of the three kinds that we seal
 
 
 def state_of(key: IssuerKey, keys: Sequence[IssuerKey], now_ms: int) -> KeyState:

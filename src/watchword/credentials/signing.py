@@ -11,7 +11,6 @@ from typing import Any, Final, Literal
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 SigningAlgorithm = Literal["EdDSA", "ES256", "RS256"]
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -65,7 +64,7 @@ def is_signature(key: PublicKey, signature: bytes, message: bytes) -> bool:
 def public_jwk(key: PublicKey) -> dict[str, Any]:
     """Write a public key as a JWK (RFC 7517, RFC 7518 §6, RFC 8037 §2)."""
     if isinstance(key, ed25519.Ed25519PublicKey):
-        return {"kty": "OKP", "crv": "Ed25519", "x": _segment(key.public_bytes(Encoding.Raw, PublicFormat.Raw))}
+        return {"kty": "OKP", "crv": "Ed25519", "x": _segment(key.public_bytes_raw())}
     if isinstance(key, ec.EllipticCurvePublicKey):
         numbers = key.public_numbers()
         return {

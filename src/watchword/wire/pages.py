@@ -9,16 +9,18 @@ import re
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
-import jinja2
 import msgspec
 from markupsafe import Markup
 
 from watchword.errors import WatchwordError
 from watchword.wire.request import Request
 from watchword.wire.response import NO_STORE, Response, header_line
+
+if TYPE_CHECKING:
+    import jinja2
 
 Language = Literal["en", "ko"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "ko")
@@ -99,6 +101,11 @@ class Pages:
         policy = _policy(brand, form_targets, with_script=with_script)
         return Response(status, body.encode(), _PAGE_LINES + header_line("content-language", language) + policy + lines)
 
+    def warm(self) -> None:
+        """Load what the first page needs, in a thread of its own: it takes too long to hold requests meanwhile."""
+        for name in self._environment.list_templates(extensions=["html"]):
+            self._environment.get_template(name)
+
     def words(self, language: Language) -> Words:
         """Return a language's texts, for values that are texts themselves."""
         return self._words[language]
@@ -141,6 +148,8 @@ class Pages:
 
     @cached_property
     def _environment(self) -> jinja2.Environment:
+        import jinja2  # noqa: PLC0415 - slow to load: a start has better things to do
+
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(self._folder),
             autoescape=True,
