@@ -123,6 +123,8 @@ class Application:
             foundation.audit.start()
             application.upkeep.start()
             opened.push_async_callback(application.upkeep.close)
+            application.oauth.backchannel_logout.start(clock)
+            opened.push_async_callback(application.oauth.backchannel_logout.close)
             application._opened = opened.pop_all()
         return application
 

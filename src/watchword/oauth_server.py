@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from watchword.config import Settings
 from watchword.credentials.dpop import PROOF_ALGORITHMS
 from watchword.credentials.jwk import FOREIGN_ALGORITHMS
 from watchword.db.database import Database
 from watchword.foundation import Foundation
 from watchword.oauth.authorization_codes import AuthorizationCodes
+from watchword.oauth.authorization_request import PROMPTS, RESPONSE_MODES
 from watchword.oauth.authorize_endpoint import CodeResponse
+from watchword.oauth.backchannel_logout import BackchannelLogout
 from watchword.oauth.client_authentication import ClientAuthentication
 from watchword.oauth.client_endpoints import ClientEndpoints
 from watchword.oauth.client_metadata_documents import ClientFinder
@@ -34,6 +38,7 @@ from watchword.oauth.introspect_endpoint import IntrospectEndpoint
 from watchword.oauth.issue import TokenIssuer
 from watchword.oauth.logout_endpoint import LogoutEndpoint
 from watchword.oauth.logout_routes import make_logout_routes
+from watchword.oauth.models import AuthenticationMethod
 from watchword.oauth.revoke_endpoint import RevokeEndpoint
 from watchword.oauth.routes import make_routes
 from watchword.oauth.server_metadata import Abilities
@@ -78,20 +83,14 @@ class OAuthServer:
         self.pages, self.page_sessions = people.pages, people.sessions
         self.clients = OAuthClients(database, bookkeeping=foundation.stores.bookkeeping, audit=foundation.audit)
         self.secrets = ClientSecrets(database, audit=foundation.audit)
-        logout = LogoutEndpoint(
-            database,
-            tokens=foundation.session_tokens,
-            id_tokens=self.id_tokens,
-            names=names,
-            sessions=self.page_sessions,
-            pages=self.pages,
-            audit=audit,
+        self.backchannel_logout = BackchannelLogout(
+            database, keys=foundation.access_tokens.keys, names=names, fetcher=foundation.fetcher, audit=audit
         )
         self.grant_overview = GrantOverview(database, self.grants, audit=foundation.audit)
         self.routes: tuple[Route, ...] = (
             *make_routes(tokens, discovery),
             *self._make_token_routes(foundation, authentication),
-            *make_logout_routes(logout),
+            *make_logout_routes(self._make_logout(foundation)),
             *make_device_routes(DeviceEndpoint(authentication, self.device_codes, names)),
             *people.routes,
             *entrance.make_routes(people),
@@ -123,6 +122,17 @@ class OAuthServer:
             },
             device_codes=self.device_codes,
             finder=finder,
+        )
+
+    def _make_logout(self, foundation: Foundation) -> LogoutEndpoint:
+        return LogoutEndpoint(
+            foundation.stores.database,
+            tokens=foundation.session_tokens,
+            id_tokens=self.id_tokens,
+            names=foundation.access_tokens.names,
+            sessions=self.page_sessions,
+            pages=self.pages,
+            audit=foundation.audit,
         )
 
     def _make_token_exchange(self, foundation: Foundation, issuer: TokenIssuer) -> TokenExchangeGrant:
@@ -163,9 +173,12 @@ def _abilities(tokens: TokenEndpoint) -> Abilities:
     return Abilities(
         grant_types=tokens.grant_types,
         api_scopes=tuple(f"{collection.name}:{action}" for collection in BUILT_IN for action in ("read", "write")),
-        authentication_methods=("client_secret_basic", "client_secret_post", "private_key_jwt", "none"),
+        authentication_methods=get_args(AuthenticationMethod),
         assertion_algorithms=FOREIGN_ALGORITHMS,
         proof_algorithms=PROOF_ALGORITHMS,
+        response_modes=RESPONSE_MODES,
+        prompts=tuple(sorted(PROMPTS)),
         languages=LANGUAGES,
         claims=IdClaims.__struct_fields__,
+        tells_of_logouts=True,
     )

@@ -38,6 +38,7 @@ class Event(StrEnum):
     CONSENT_WITHDRAWN = "oauth.consent_withdrawn"
     GRANT_ENDED = "grant.ended"
     TOKEN_REFUSED = "oauth.token_refused"  # noqa: S105 - the name of an event
+    LOGOUT_NOT_TOLD = "oauth.logout_not_told"
     SIGNING_KEY_ROTATED = "signing_key.rotated"
     SIGNING_KEY_REPLACED = "signing_key.replaced"
     CODE_REUSED = "oauth.code_reused"

@@ -39,7 +39,7 @@ _DELETE_GRANTS: Final = (
 
 def _delete(table: str, key: str, end: str = "expires_at") -> Statement:
     return Statement(
-        f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {end} < $1 LIMIT $2)"  # noqa: S608 - names of this file
+        f"DELETE FROM {table} WHERE {key} IN (SELECT {key.strip('()')} FROM {table} WHERE {end} < $1 LIMIT $2)"  # noqa: S608 - names of this file
     )
 
 
@@ -55,6 +55,7 @@ _DELETE_LATER: Final = (
     _delete("oauth_codes", "code_hash"),
     _delete("oauth_device_codes", "device_code_hash"),
     _delete("oauth_signing_keys", "id", "ends_at"),
+    _delete("oauth_logout_notices", "(client_id, session_id)", "created_at"),
 )
 
 
