@@ -1,0 +1,80 @@
+"""Pushed requests (RFC 9126), keys bound on request (RFC 9449) and both as FAPI 2.0 asks, with the npm clients."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients.instance import CALLBACK, Instance
+from clients.npm_clients import Node
+from clients.test_clients_client_authentication import make_key
+
+GRANTS = ("authorization_code", "refresh_token")
+NPM_SCRIPTS = ("authorization_code.mjs", "authorization_code_web_api.mjs")
+
+
+@pytest.mark.parametrize("tenant", ["a", "b"])
+@pytest.mark.parametrize("script", NPM_SCRIPTS)
+def test_pushed(instance: Instance, node: Node, script: str, tenant: str) -> None:
+    """The parameters go to the server beforehand; the browser carries the client's name and a reference alone."""
+    client = instance.register(tenant, grants=GRANTS, redirect_uris=[CALLBACK], require_pushed_requests=True)
+    told = node(
+        script,
+        browse=instance.person(f"viewer_{tenant}"),
+        issuer=instance.issuer(tenant),
+        client_id=client.id,
+        client_secret=client.secret,
+        redirect_uri=CALLBACK,
+        scope="openid products:read",
+        api=f"{instance.url}/api/products",
+        pushed=True,
+    )
+    assert told["sent"].keys() == {"client_id", "request_uri"}
+    assert told["status"] == 200
+
+
+@pytest.mark.parametrize("pushed", [False, True])
+@pytest.mark.parametrize("script", NPM_SCRIPTS)
+def test_bound_to_a_key(instance: Instance, node: Node, script: str, pushed: bool) -> None:  # noqa: FBT001 - a parameter
+    """Tokens asked for with a proof are bound to its key and read the API with proofs of it."""
+    client = instance.register(kind="public", grants=GRANTS, redirect_uris=[CALLBACK])
+    told = node(
+        script,
+        browse=instance.person("viewer_a"),
+        issuer=instance.url,
+        client_id=client.id,
+        redirect_uri=CALLBACK,
+        scope="openid products:read",
+        api=f"{instance.url}/api/products",
+        dpop=True,
+        pushed=pushed,
+    )
+    assert (told["status"], told["token_type"]) == (200, "dpop")
+
+
+@pytest.mark.parametrize("script", NPM_SCRIPTS)
+@pytest.mark.parametrize("tenant", ["a", "b"])
+def test_fapi2(instance: Instance, node: Node, script: str, tenant: str) -> None:
+    """A client of the FAPI 2.0 profile signs a person in: pushed, bound, proved by its key, answered with the issuer."""
+    key = make_key("ES256")
+    client = instance.register(
+        tenant,
+        grants=GRANTS,
+        redirect_uris=[CALLBACK],
+        profile="fapi2",
+        authentication_method="private_key_jwt",
+        signing_algorithm="ES256",
+        jwks={"keys": [key.as_dict(private=False)]},
+    )
+    told = node(
+        script,
+        browse=instance.person(f"viewer_{tenant}"),
+        issuer=instance.issuer(tenant),
+        client_id=client.id,
+        key=key.as_dict(private=True),
+        redirect_uri=CALLBACK,
+        scope="openid products:read",
+        api=f"{instance.url}/api/products",
+        dpop=True,
+        pushed=True,
+    )
+    assert (told["status"], told["token_type"], told["iss"]) == (200, "dpop", instance.issuer(tenant))
