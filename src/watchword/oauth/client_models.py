@@ -260,6 +260,7 @@ class ClientAnswer(msgspec.Struct, rename="camel", kw_only=True):
     tos_uri: str | None
     backchannel_logout_uri: str | None
     backchannel_logout_session_required: bool
+    document_uri: str | None
     warnings: tuple[str, ...]
     created_at: str
     updated_at: str
