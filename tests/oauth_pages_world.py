@@ -34,9 +34,9 @@ async def add_app(api: Api, *, tenant: str = "a", kind: str = "confidential", **
     return await add_client(api.application, api.world.tenants[tenant], kind=kind, grants=grants, settings=chosen)
 
 
-def authorize_path(client_id: str, *, path: str = "/oauth/authorize", **changes: str | None) -> str:
+def authorize_path(app: str, /, *, path: str = "/oauth/authorize", **changes: str | None) -> str:
     """Return the address that a client sends people to; a change to None leaves a parameter out."""
-    fields = {"client_id": client_id, **REQUEST, **changes}
+    fields = {"client_id": app, **REQUEST, **changes}
     return f"{path}?{urlencode({name: value for name, value in fields.items() if value is not None})}"
 
 

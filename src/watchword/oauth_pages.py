@@ -18,6 +18,7 @@ from watchword.oauth.consent import ConsentPages
 from watchword.oauth.device_codes import DeviceCodeStore
 from watchword.oauth.device_pages import DevicePages
 from watchword.oauth.grants import Grants
+from watchword.oauth.id_token import IdTokens
 from watchword.oauth.page_kit import PageKit
 from watchword.oauth.page_routes import PageHandlers, make_page_routes
 from watchword.oauth.page_session import PageSessions
@@ -47,6 +48,7 @@ class OAuthPages:
         response_types: Mapping[str, ResponseType],
         device_codes: DeviceCodeStore,
         finder: ClientFinder,
+        id_tokens: IdTokens,
     ) -> None:
         self._database: Database = foundation.stores.database
         names = foundation.access_tokens.names
@@ -66,6 +68,7 @@ class OAuthPages:
             sessions=self.sessions,
             grants=grants,
             choice=self.choice,
+            id_tokens=id_tokens,
             response_types=response_types,
         )
         self.routes: tuple[Route, ...] = make_page_routes(self._make_handlers(foundation, login, grants, device_codes))

@@ -122,6 +122,7 @@ class OAuthServer:
             },
             device_codes=self.device_codes,
             finder=finder,
+            id_tokens=self.id_tokens,
         )
 
     def _make_logout(self, foundation: Foundation) -> LogoutEndpoint:

@@ -16,6 +16,7 @@ from watchword.oauth.authorization_request import AuthorizationRequests, ReadyRe
 from watchword.oauth.authorization_response import AuthorizationResponses
 from watchword.oauth.choose_tenant import TenantChoice
 from watchword.oauth.grants import Grants
+from watchword.oauth.id_token import IdTokens
 from watchword.oauth.models import OAuthClient
 from watchword.oauth.page_kit import page_path
 from watchword.oauth.page_session import PageSessions, Visit
@@ -90,6 +91,7 @@ class AuthorizeEndpoint:
         sessions: PageSessions,
         grants: Grants,
         choice: TenantChoice,
+        id_tokens: IdTokens,
         response_types: Mapping[str, ResponseType],
     ) -> None:
         self._database = database
@@ -99,6 +101,7 @@ class AuthorizeEndpoint:
         self._sessions = sessions
         self._grants = grants
         self._choice = choice
+        self._id_tokens = id_tokens
         self._response_types = response_types
 
     async def authorize(self, call: Call) -> Response:
@@ -126,12 +129,19 @@ class AuthorizeEndpoint:
         """Say how the browser stands to a request.
 
         Raises:
+            InvalidOAuthRequestError: the ``id_token_hint`` is none of ours.
+            LoginRequiredError: somebody else signed in than the client means.
             UnavailableError: the database cannot be asked.
         """
         visit = await self._sessions.visit(call.request, call.now_ms, ui_locales=ready.received.parameters.ui_locales)
         user = visit.signed_in
         began_at_ms = None if user is None else await find_session_start(self._database, user.session_id)
         if user is None or began_at_ms is None or not _is_recent(ready, began_at_ms, call.now_ms):
+            return Standing(step="sign in", visit=visit)
+        if not await self._is_hinted(ready, user, call.now_ms):
+            if began_at_ms >= ready.received.began_ms:
+                # Signed in for this very request, as somebody else than the client means.
+                raise LoginRequiredError
             return Standing(step="sign in", visit=visit)
         step: Step = "answer"
         if ready.client.tenant_id not in {membership.tenant_id for membership in user.memberships}:
@@ -191,6 +201,13 @@ class AuthorizeEndpoint:
             now_ms=call.now_ms,
         )
         return redirect_to(page_path(call.parameters, "consent", request=handle))
+
+    async def _is_hinted(self, ready: ReadyRequest, user: SessionProof, now_ms: int) -> bool:
+        token = ready.received.parameters.id_token_hint
+        if token is None:
+            return True
+        hint = await self._id_tokens.read_hint(token, now_ms)
+        return (hint.tenant_id, hint.user_id) == (ready.client.tenant_id, user.user_id)
 
     async def _must_ask(self, ready: ReadyRequest, user: SessionProof) -> bool:
         if ready.prompts & {"consent", "select_account"} or _may_be_impersonated(ready):

@@ -56,13 +56,16 @@ class PageKit:
         return [self._scope_text(scope, language) for scope in scopes]
 
     def _scope_text(self, scope: str, language: Language) -> str:
-        say = self._pages.words(language).say
+        words = self._pages.words(language)
+        say = words.say
         if scope in IDENTITY_SCOPES:
             return say(f"scope.{scope}")
         resource, _, action = scope.partition(":")
         if resource == "*":
             return say("scope.all" if action == "*" else f"scope.{action}_all")
-        return say("scope.any" if action == "*" else f"scope.{action}", resource=resource)
+        # A tenant's own collections are called what the tenant calls them.
+        named = words.texts.get(f"resource.{resource}", resource)
+        return say("scope.any" if action == "*" else f"scope.{action}", resource=named)
 
 
 def brand_of(tenant: Tenant) -> Brand:
