@@ -6,11 +6,10 @@ allows, so that nobody allows a device that somebody else holds (RFC 8628 §5.4)
 
 from __future__ import annotations
 
-import msgspec
-
 from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.callers.call import Call
+from watchword.concealed import Concealed
 from watchword.credentials.access_token import IssuerNames
 from watchword.credentials.session_token import SessionProof
 from watchword.db.database import Database, Transaction
@@ -31,7 +30,7 @@ from watchword.wire.response import Response
 _TYPING = "device"
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class Waiting(Concealed, frozen=True):
     """A device that waits, and the client whose it is."""
 
     code: StoredDeviceCode
