@@ -1,0 +1,272 @@
+"""Clients that are named by the address of their own metadata document, and what must not pass for one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import httpx
+import pytest
+
+from browser import Browser, answer_in
+from https_site import Site, answer_of, open_site
+from oauth_keys import ASSERTION_TYPE, ClientKey
+from oauth_pages_world import CALLBACK, REQUEST, VERIFIER, sign_in
+from oauth_tenants import allow
+from support import SetClock
+from watchword.db.database import Statement
+from watchword.oauth import client_metadata_documents
+from watchword.oauth.client_metadata_documents import is_document_uri
+from world import Api, World, open_api
+
+PATH = "/agent.json"
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+KEY = ClientKey("ES256", kid="one")
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    """The client's own site."""
+    directory = tmp_path / "site"
+    directory.mkdir()
+    async with open_site(directory) as opened:
+        publish(opened)
+        yield opened
+
+
+@pytest.fixture
+async def api(template: tuple[Path, World], clock: SetClock, site: Site, tmp_path: Path) -> AsyncIterator[Api]:
+    """The door of an installation that may fetch from this machine, whose tenant a takes documents."""
+    directory, world = template
+    changes = {"WATCHWORD_FETCH_NETWORKS": "127.0.0.0/8", "WATCHWORD_FETCH_CA_FILE": str(site.ca_file)}
+    async with open_api(directory, world, tmp_path / "data", "fast", clock, **changes) as door:
+        await allow(door, client_metadata_documents=True)
+        yield door
+
+
+def publish(site: Site, path: str = PATH, *, headers: tuple[str, ...] = (), **changes: Any) -> None:  # noqa: ANN401 - metadata of any shape
+    """Put a document on the site; a change to None leaves a field out."""
+    document = {
+        "client_id": site.url(path),
+        "client_name": "An agent",
+        "redirect_uris": [CALLBACK],
+        "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code", "refresh_token"],
+        **changes,
+    }
+    body = json.dumps({name: value for name, value in document.items() if value is not None}).encode()
+    site.answers[path] = answer_of(body, headers=headers)
+
+
+def authorize(client_id: str, *, tenant: str = "tenant-a", **changes: str) -> str:
+    return f"/t/{tenant}/oauth/authorize?{urlencode({'client_id': client_id, **REQUEST, **changes})}"
+
+
+async def code_for(api: Api, client_id: str) -> str:
+    """Sign in, allow, and return the code."""
+    browser = Browser(api)
+    page = await sign_in(browser, await browser.get(authorize(client_id)))
+    return answer_in(page if page.status_code == 303 else await browser.submit(page, decision="allow"))["code"]
+
+
+async def redeem(api: Api, client_id: str, code: str, *, tenant: str = "tenant-a", **more: str) -> httpx.Response:
+    fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
+    form = urlencode({**fields, "client_id": client_id, **more}).encode()
+    return await api.call("POST", f"/t/{tenant}/oauth/token", content=form, headers=FORM)
+
+
+async def test_a_client_nobody_registered_is_let_in_by_a_user(api: Api, site: Site) -> None:
+    """A client is known by its address alone: the user is asked, and a token and ID token come of it."""
+    client_id = site.url(PATH)
+    answer = await redeem(api, client_id, await code_for(api, client_id))
+    assert answer.status_code == 200, answer.text
+    claims = json.loads(_decoded(answer.json()["id_token"].split(".")[1]))
+    assert claims["aud"] == client_id
+    header = {"authorization": f"Bearer {answer.json()['access_token']}"}
+    assert (await api.call("GET", "/api/products?limit=1", headers=header)).status_code == 200
+    assert len(site.asked) == 1
+
+
+def _decoded(text: str) -> bytes:
+    import base64  # noqa: PLC0415 - for this line alone
+
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+async def test_a_client_of_a_document_may_have_keys(api: Api, site: Site) -> None:
+    """A client whose document has keys proves itself by them, and is nobody without."""
+    client_id = site.url(PATH)
+    publish(site, token_endpoint_auth_method="private_key_jwt", jwks={"keys": [KEY.jwk]})
+    code = await code_for(api, client_id)
+    assert (await redeem(api, client_id, code)).status_code == 401
+    assertion = KEY.assertion(client_id, f"{api.application.settings.url}/t/tenant-a")
+    proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
+    assert (await redeem(api, client_id, code, **proof)).status_code == 200
+
+
+async def test_a_tenant_takes_documents_only_if_it_says_so(api: Api, site: Site) -> None:
+    """Documents are off by default, in metadata too, and nothing is fetched for a tenant without."""
+    answer = await Browser(api).get(authorize(site.url(PATH), tenant="tenant-b"))
+    assert answer.status_code == 400
+    assert site.asked == []
+    path = "/.well-known/oauth-authorization-server/t/tenant-"
+    assert (await api.call("GET", f"{path}a")).json()["client_id_metadata_document_supported"] is True
+    assert "client_id_metadata_document_supported" not in (await api.call("GET", f"{path}b")).json()
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "another's name": {"client_id": "https://bank.example/client.json"},
+    "a name of its own site": {"client_id": "https://localhost/agent.json"},
+    "no name": {"client_id": None},
+    "no redirect URI": {"redirect_uris": []},
+    "a script as redirect URI": {"redirect_uris": ["javascript:alert(1)"]},
+    "a secret": {"client_secret": "x"},
+    "a secret's end": {"client_secret_expires_at": 0},
+    "proof by secret": {"token_endpoint_auth_method": "client_secret_basic"},
+    "proof by a JWT of a secret": {"token_endpoint_auth_method": "client_secret_jwt"},
+    "keys without key": {"token_endpoint_auth_method": "private_key_jwt"},
+    "acting for itself": {"grant_types": ["client_credentials"]},
+    "implicit": {"grant_types": ["implicit"]},
+    "a list as name": {"client_name": ["x"]},
+    "a name turned around": {"client_name": "Bank\u202e"},
+}
+
+
+@pytest.mark.parametrize("changes", WRONG.values(), ids=WRONG)
+async def test_a_wrong_document_is_nobody(api: Api, site: Site, changes: dict[str, Any]) -> None:
+    """A document names its own address, holds no secret and asks for nothing that it may not give itself."""
+    publish(site, **changes)
+    answer = await Browser(api).get(authorize(site.url(PATH)))
+    assert answer.status_code == 400
+    assert "location" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answer_of(b"<html>", media_type="text/html"),
+        answer_of(b"{"),
+        answer_of(b"[]"),
+        answer_of(b"null"),
+        answer_of(b"", status="302 Found", headers=("location: https://bank.example/client.json",)),
+        answer_of(b"", status="500 Oh"),
+        answer_of(b" " * 70_000),
+    ],
+    ids=["a page", "broken", "a list", "null", "a redirect", "an error", "too long"],
+)
+async def test_what_is_no_document_is_nobody(api: Api, site: Site, answer: bytes) -> None:
+    """What does not come whole, at once and as JSON says nothing about anybody."""
+    site.answers[PATH] = answer
+    shown = await Browser(api).get(authorize(site.url(PATH)))
+    assert (shown.status_code, "location" in shown.headers) == (400, False)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://example.com", "https://example.com/", "http://example.com/a", "https://example.com/a#b",
+        "https://u@example.com/a", "https://example.com/../a", "https://example.com/a/./b", "https://example.com/%2e%2e/a",
+        "https://example.com/%2E/a", "https://EXAMPLE.com/a", "https://example.com:0/a", f"https://example.com/{'a' * 500}",
+        "https://2130706433/a", "https://127.1/a", "https://example.com\\a",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_none_of_a_document(uri: str) -> None:
+    """An address is https with a path, and can be read in one way only."""
+    assert not is_document_uri(uri)
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://example.com/a", "https://example.com/a/b.json?v=1", "https://example.com:8443/a"]
+)
+def test_an_address_of_a_document(uri: str) -> None:
+    """Plain addresses with a path are taken."""
+    assert is_document_uri(uri)
+
+
+async def test_private_addresses_are_not_asked(
+    template: tuple[Path, World], clock: SetClock, site: Site, tmp_path: Path
+) -> None:
+    """Without the operator's leave no name of a client reaches this machine or its networks (SSRF)."""
+    directory, world = template
+    changes = {"WATCHWORD_FETCH_CA_FILE": str(site.ca_file)}
+    async with open_api(directory, world, tmp_path / "closed", "fast", clock, **changes) as door:
+        await allow(door, client_metadata_documents=True)
+        for host in ("localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]"):
+            assert (await Browser(door).get(authorize(site.url(PATH, host=host)))).status_code == 400
+    assert site.asked == []
+
+
+async def test_a_document_is_kept_and_renewed(api: Api, site: Site, clock: SetClock) -> None:
+    """A document is fetched again when it is over, and what it says then is in force, for its old codes too."""
+    publish(site, headers=("cache-control: max-age=600",))
+    client_id = site.url(PATH)
+    code = await code_for(api, client_id)
+    publish(site, client_name="Renamed", redirect_uris=["https://other.example/cb"])
+    clock.advance(599_999)
+    page = await Browser(api).get(authorize(client_id))
+    assert (page.status_code, len(site.asked)) == (200, 1)
+    clock.advance(1)
+    assert (await Browser(api).get(authorize(client_id))).status_code == 400
+    page = await Browser(api).get(authorize(client_id, redirect_uri="https://other.example/cb"))
+    assert "Renamed" in page.text
+    assert len(site.asked) == 2
+    assert (await redeem(api, client_id, code)).status_code == 400
+
+
+async def test_a_document_that_is_gone_counts_for_a_day(api: Api, site: Site, clock: SetClock) -> None:
+    """A client's bad day is bridged with what was known of it; after that it is nobody."""
+    client_id = site.url(PATH)
+    await code_for(api, client_id)
+    site.answers.clear()
+    clock.advance(23 * 3_600_000)
+    assert (await Browser(api).get(authorize(client_id))).status_code == 200
+    clock.advance(3_600_000)
+    assert (await Browser(api).get(authorize(client_id))).status_code == 400
+
+
+async def test_one_document_is_one_client_in_each_tenant(api: Api, site: Site) -> None:
+    """The same address is another client in another tenant, and a code of one is nothing in the other."""
+    await allow(api, tenant="b", client_metadata_documents=True)
+    client_id = site.url(PATH)
+    code = await code_for(api, client_id)
+    assert (await redeem(api, client_id, code, tenant="tenant-b")).status_code == 400
+    assert (await redeem(api, client_id, code)).status_code == 200
+
+
+async def test_many_at_once_are_one_client(api: Api, site: Site) -> None:
+    """People who come at one time with a client that is new make one client, after one fetch."""
+    site.delay_seconds = 0.2
+    path = authorize(site.url(PATH))
+    pages = await asyncio.gather(*(Browser(api).get(path) for _ in range(10)))
+    assert [page.status_code for page in pages] == [200] * 10
+    row = await api.application.database.fetch_row(Statement("SELECT count(*) FROM oauth_client_documents"))
+    assert row is not None
+    assert (row[0], len(site.asked)) == (1, 1)
+
+
+async def test_a_flood_of_documents_is_bounded(api: Api, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many clients of documents wait for their first user in a tenant, and no more."""
+    monkeypatch.setattr(client_metadata_documents, "UNUSED_MAX", 2)
+    statuses = []
+    for number in range(3):
+        publish(site, f"/agent{number}.json")
+        statuses.append((await Browser(api).get(authorize(site.url(f"/agent{number}.json")))).status_code)
+    assert statuses == [200, 200, 400]
+
+
+async def test_the_root_asks_for_the_tenant(api: Api, site: Site) -> None:
+    """At the root a document's client names no tenant: nobody is fetched before a tenant is chosen."""
+    query = urlencode({"client_id": site.url(PATH), **REQUEST})
+    await Browser(api).get(f"/oauth/authorize?{query}")
+    answer = await api.call(
+        "POST",
+        "/oauth/token",
+        content=f"grant_type=authorization_code&code=x&client_id={quote(site.url(PATH))}".encode(),
+        headers=FORM,
+    )
+    assert answer.status_code == 401
+    assert site.asked == []
