@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Collection
 from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
@@ -62,16 +63,24 @@ class DpopProofs:
         parts = urlsplit(url)
         self._origin = _origin_of(parts.scheme, parts.hostname, parts.port)
 
-    async def require(self, proof: str, request: ProvedRequest, now_ms: int, *, jkt: str | None = None) -> str:
+    async def require(
+        self,
+        proof: str,
+        request: ProvedRequest,
+        now_ms: int,
+        *,
+        jkt: str | None = None,
+        algorithms: Collection[str] = PROOF_ALGORITHMS,
+    ) -> str:
         """Require a proof to be made for this request, now, and for the first time; return its key's thumbprint.
 
-        ``jkt`` is the thumbprint of the key that it has to be.
+        ``jkt`` is the thumbprint of the key that it has to be, ``algorithms`` are those that may have signed it.
 
         Raises:
             InvalidDpopProofError: one of these does not hold; its cause says which.
             UnavailableError: nobody can say whether it was used before.
         """
-        jwt, key = _read(proof)
+        jwt, key = _read(proof, algorithms)
         claims = _claims_of(jwt)
         self._require_request(claims, request)
         _require_time(claims, now_ms / 1000)
@@ -104,10 +113,10 @@ class DpopProofs:
         return "@" not in parts.netloc and origin == self._origin and (named or "/") == path
 
 
-def _read(proof: str) -> tuple[ForeignJwt, ForeignKey]:
+def _read(proof: str, algorithms: Collection[str]) -> tuple[ForeignJwt, ForeignKey]:
     try:
         jwt = read_jwt(proof)
-        if jwt.header.get("typ") != PROOF_TYPE or jwt.algorithm not in PROOF_ALGORITHMS:
+        if jwt.header.get("typ") != PROOF_TYPE or jwt.algorithm not in algorithms:
             raise InvalidDpopProofError(cause="the DPoP proof's typ or alg is not one that we take")
         jwk = jwt.header.get("jwk")
         if not isinstance(jwk, dict):

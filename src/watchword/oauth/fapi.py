@@ -7,19 +7,26 @@ Elsewhere stand, asked by the same switch: pushed requests (``authorization_requ
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from watchword.credentials.client_assertion import Assertion
+from watchword.credentials.dpop import PROOF_ALGORITHMS
 from watchword.oauth.models import AuthorizationRequest, OAuthClient
 from watchword.oauth_errors import InvalidClientError, InvalidOAuthRequestError
 
-ASSERTION_ALGORITHMS: Final = frozenset({"EdDSA", "Ed25519", "ES256", "PS256"})
+FAPI_ALGORITHMS: Final = frozenset({"EdDSA", "Ed25519", "ES256", "PS256"})
 """FAPI 2.0 Security Profile §5.4.1: RSA by PKCS #1 v1.5 is not among them."""
 
 
 def is_fapi(client: OAuthClient) -> bool:
     """Say whether a client has switched the profile on."""
     return client.settings.profile == "fapi2"
+
+
+def proof_algorithms(client: OAuthClient) -> Collection[str]:
+    """Return the algorithms by which a client's DPoP proofs may be signed."""
+    return FAPI_ALGORITHMS if is_fapi(client) else PROOF_ALGORITHMS
 
 
 def require_fapi_request(client: OAuthClient, parameters: AuthorizationRequest) -> None:
@@ -39,7 +46,7 @@ def require_fapi_assertion(assertion: Assertion, issuer: str) -> None:
         InvalidClientError: it is signed by another algorithm than the profile takes, or its audience is not the issuer
             alone, as one text (§5.3.2.1, item 8).
     """
-    if assertion.jwt.algorithm not in ASSERTION_ALGORITHMS:
+    if assertion.jwt.algorithm not in FAPI_ALGORITHMS:
         raise InvalidClientError(cause="the assertion's alg is none of FAPI 2.0")
     if assertion.claims.aud != issuer:
         raise InvalidClientError(cause="the assertion's audience is not the issuer alone")

@@ -10,7 +10,7 @@ from watchword.callers.call import Call
 from watchword.credentials.dpop import DpopProofs, ProvedRequest
 from watchword.oauth.authorization_request import AuthorizationRequests
 from watchword.oauth.client_authentication import ClientAuthentication
-from watchword.oauth.fapi import require_fapi_request
+from watchword.oauth.fapi import proof_algorithms, require_fapi_request
 from watchword.oauth.models import AuthorizationRequest, ClientCredentials, OAuthClient, PushedRequest
 from watchword.oauth.routes import twice
 from watchword.oauth.stored_requests import PUSHED_TTL_SECONDS, REQUEST_URI_PREFIX, StoredRequests
@@ -53,20 +53,20 @@ class PushedRequestEndpoint:
         pushed: PushedRequest = call.body
         client = await self._clients.require_client(call.request, _credentials_of(pushed), call.now_ms)
         require_tenant_of_path(client, call.parameters)
-        parameters = await self._bound(_parameters_of(pushed, client), call)
+        parameters = await self._bound(client, _parameters_of(pushed, client), call)
         require_fapi_request(client, parameters)
         self._requests.check_pushed(client, parameters)
         handle = await self._stored.keep_pushed(client, parameters, call.now_ms)
         return json_response(201, PushedAnswer(REQUEST_URI_PREFIX + handle, PUSHED_TTL_SECONDS))
 
-    async def _bound(self, parameters: AuthorizationRequest, call: Call) -> AuthorizationRequest:
+    async def _bound(self, client: OAuthClient, parameters: AuthorizationRequest, call: Call) -> AuthorizationRequest:
         """Bind what comes of the request to the key that a DPoP proof beside it proves (RFC 9449 §10.1)."""
         proof = call.request.header(b"dpop")
         if proof is None:
             return parameters
         request = call.request
         proved = ProvedRequest(request.method, request.addressed_path)
-        jkt = await self._proofs.require(proof, proved, call.now_ms)
+        jkt = await self._proofs.require(proof, proved, call.now_ms, algorithms=proof_algorithms(client))
         if parameters.dpop_jkt not in {None, jkt}:
             raise InvalidDpopProofError("The DPoP proof is of another key than dpop_jkt names")
         return msgspec.structs.replace(parameters, dpop_jkt=jkt)

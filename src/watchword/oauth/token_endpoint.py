@@ -9,6 +9,7 @@ from watchword.audit.writer import AuditWriter
 from watchword.callers.call import Call
 from watchword.credentials.dpop import DpopProofs, ProvedRequest
 from watchword.oauth.client_authentication import ClientAuthentication
+from watchword.oauth.fapi import is_fapi, proof_algorithms
 from watchword.oauth.grant import Grant, GrantContext
 from watchword.oauth.models import OAuthClient, TokenRequest
 from watchword.oauth_errors import (
@@ -86,10 +87,12 @@ async def find_proved_key(proofs: DpopProofs, client: OAuthClient, call: Call) -
     Raises:
         InvalidDpopProofError: the proof is not good, or this client's tokens are all bound and none came (RFC 9449 §5.2).
     """
-    proof = call.request.header(b"dpop")
+    request = call.request
+    proof = request.header(b"dpop")
     if proof is not None:
-        return await proofs.require(proof, ProvedRequest(call.request.method, call.request.addressed_path), call.now_ms)
-    if client.settings.dpop_bound or client.settings.profile == "fapi2":
+        proved = ProvedRequest(request.method, request.addressed_path)
+        return await proofs.require(proof, proved, call.now_ms, algorithms=proof_algorithms(client))
+    if client.settings.dpop_bound or is_fapi(client):
         raise InvalidDpopProofError("This client's tokens are bound to a key; send a DPoP proof")
     return None
 
