@@ -155,8 +155,9 @@ def test_code_is_well_formed(page: Path) -> None:
 
 
 def test_named_tests_exist() -> None:
-    """Every test file that the table of ASVS names is there."""
-    named = set(re.findall(r"`(tests/[\w/.]+)`", read("docs/asvs.md") + read("SECURITY.md")))
+    """Every test file that the tables of ASVS and RFC 9700 name is there."""
+    tables = read("docs/asvs.md") + read("docs/rfc9700.md") + read("SECURITY.md")
+    named = set(re.findall(r"`(tests/[\w/.]+)`", tables))
     assert len(named) > 10
     assert {name for name in named if not (ROOT / name).exists()} == set()
 
