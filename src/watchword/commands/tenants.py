@@ -31,6 +31,16 @@ from watchword.tenants.models import (
     Tenant,
 )
 
+NumberOption = Annotated[int | None, typer.Option(min=0, metavar="N", help="Requests; 0 is the plan's number.")]
+VerifiedOption = Annotated[
+    bool | None, typer.Option("--verified/--no-verified", help="Log in with a confirmed address only.")
+]
+ClientsOption = Annotated[
+    ClientRegistration | None, typer.Option("--client-registration", help="Who may register OAuth clients.")
+]
+DocumentsOption = Annotated[
+    bool | None, typer.Option("--client-documents/--no-client-documents", help="Clients by metadata document.")
+]
 LogoOption = Annotated[
     str | None, typer.Option("--logo", metavar="URL", help="Picture on the pages; an empty text for none.")
 ]
@@ -94,21 +104,11 @@ def change(  # noqa: PLR0913 - each is an option
         bool | None, typer.Option("--registration/--no-registration", help="Let strangers register.")
     ] = None,
     cookie: Annotated[bool | None, typer.Option("--cookie/--no-cookie", help="Log in with the cookie.")] = None,
-    verified: Annotated[
-        bool | None, typer.Option("--verified/--no-verified", help="Log in with a confirmed address only.")
-    ] = None,
-    clients: Annotated[
-        ClientRegistration | None, typer.Option("--client-registration", help="Who may register OAuth clients.")
-    ] = None,
-    documents: Annotated[
-        bool | None, typer.Option("--client-documents/--no-client-documents", help="Clients by metadata document.")
-    ] = None,
-    per_minute: Annotated[
-        int | None, typer.Option("--per-minute", min=0, metavar="N", help="Requests; 0 is the plan's number.")
-    ] = None,
-    per_hour: Annotated[
-        int | None, typer.Option("--per-hour", min=0, metavar="N", help="Requests; 0 is the plan's number.")
-    ] = None,
+    verified: VerifiedOption = None,
+    clients: ClientsOption = None,
+    documents: DocumentsOption = None,
+    per_minute: NumberOption = None,
+    per_hour: NumberOption = None,
     logo: LogoOption = None,
     data: DataOption = None,
 ) -> None:
