@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from clients.application import Application, serve_application
 from clients.instance import Instance, open_instance
 from clients.npm_clients import Node
 
@@ -29,3 +30,10 @@ def around(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 def node(instance: Instance, tmp_path_factory: pytest.TempPathFactory) -> Node:
     """The npm clients, which trust the instance's development authority and none other of this machine."""
     return Node(tmp_path_factory.mktemp("node"), instance.authority)
+
+
+@pytest.fixture
+def application(instance: Instance) -> Iterator[Application]:
+    """The server of a client's own application, which the instance may reach and trusts."""
+    with serve_application(instance.server.data / "server.pem") as served:
+        yield served

@@ -60,6 +60,24 @@ class Instance:
         self._people.append(person)
         return person
 
+    def set(self, tenant: str, **settings: object) -> None:
+        """Have the tenant's administrator change its settings."""
+        with self.open() as http:
+            bearer = {"authorization": f"Bearer {self.world.tokens[f'admin_{tenant}']}"}
+            path = f"/api/tenants/{self.world.tenants[tenant]}"
+            answer = http.patch(path, json={"settings": settings}, headers=bearer)
+        assert answer.status_code == 200, answer.text
+
+    def make_key(self, tenant: str, *scopes: str) -> str:
+        """Have the tenant's administrator make a secret key of these scopes."""
+        wanted = {"name": "A key", "kind": "secret", "mode": "live", "scopes": scopes}
+        with self.open() as http:
+            bearer = {"authorization": f"Bearer {self.world.tokens[f'admin_{tenant}']}"}
+            answer = http.post("/api/keys", json=wanted, headers=bearer)
+        assert answer.status_code == 201, answer.text
+        key: str = answer.json()["doc"]["key"]
+        return key
+
     def clear(self) -> None:
         """Close the browsers of everybody who was here."""
         for person in self._people:
@@ -91,6 +109,11 @@ def open_instance(directory: Path) -> Iterator[Instance]:
     world = inhabit(directory)
     with fleet() as servers:
         server = servers(
-            directory, WATCHWORD_DEFAULT_TENANT=SLUGS["a"], WATCHWORD_REQUESTS_PER_MINUTE_PER_ADDRESS="100000"
+            directory,
+            WATCHWORD_DEFAULT_TENANT=SLUGS["a"],
+            WATCHWORD_REQUESTS_PER_MINUTE_PER_ADDRESS="100000",
+            # What clients publish and want to be told stands on this machine too, with the same authority.
+            WATCHWORD_FETCH_NETWORKS="127.0.0.0/8,::1/128",
+            WATCHWORD_FETCH_CA_FILE=str(directory / "ca.pem"),
         )
         yield Instance(server.start(), world)

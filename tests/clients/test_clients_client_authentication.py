@@ -10,6 +10,7 @@ from authlib.integrations.requests_client import OAuth2Session as AuthlibSession
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from clients.application import Application
 from clients.instance import Instance
 from clients.npm_clients import Node
 
@@ -51,6 +52,22 @@ def test_openid_client_by_its_key(instance: Instance, node: Node, tenant: str, a
     told = node(
         "private_key_jwt.mjs",
         issuer=instance.issuer(tenant),
+        client_id=client.id,
+        key=key.as_dict(private=True),
+        api=f"{instance.url}/api/products",
+    )
+    assert told["status"] == 200
+    assert told["refused"]["status"] == 401
+
+
+def test_openid_client_by_a_key_that_it_publishes(instance: Instance, node: Node, application: Application) -> None:
+    """The keys may stand at the client's own address, from where they are fetched (``jwks_uri``)."""
+    key = make_key("ES256")
+    application.documents["/jwks.json"] = {"keys": [key.as_dict(private=False)]}
+    client = instance.register(authentication_method="private_key_jwt", jwks_uri=f"{application.url}/jwks.json")
+    told = node(
+        "private_key_jwt.mjs",
+        issuer=instance.url,
         client_id=client.id,
         key=key.as_dict(private=True),
         api=f"{instance.url}/api/products",

@@ -9,10 +9,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from authlib.integrations.base_client import BaseApp, OAuth2Mixin, OpenIDMixin
 from authlib.integrations.requests_client import OAuth2Session as AuthlibSession
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
+from clients.application import Application
 from clients.instance import CALLBACK, Instance, Registered
 from clients.npm_clients import Node
 from clients.person import Person
+from served import wait_for
 
 GRANTS = ("authorization_code", "refresh_token")
 LEFT = "https://app.example/left"
@@ -123,3 +127,24 @@ def test_authlib_leaves(instance: Instance) -> None:
     token = sign_in(app, person)
     leaving = app.create_logout_url(post_logout_redirect_uri=LEFT, id_token_hint=token["id_token"])
     assert person(leaving["url"]) == f"{LEFT}?state={leaving['state']}"
+
+
+@pytest.mark.parametrize("tenant", ["a", "b"])
+def test_a_client_is_told_that_its_user_has_left(instance: Instance, application: Application, tenant: str) -> None:
+    """A logout token for the very session reaches the client's server; joserfc verifies it (Back-Channel Logout §2.4)."""
+    client = instance.register(
+        tenant, grants=GRANTS, redirect_uris=[CALLBACK], backchannel_logout_uri=f"{application.url}/told"
+    )
+    app, person = relying_party(instance, tenant, client), instance.person(f"viewer_{tenant}")
+    token = sign_in(app, person)
+    person(app.create_logout_url(id_token_hint=token["id_token"])["url"])
+    wait_for(lambda: bool(application.told), seconds=30, what="the logout token")
+    path, form = application.told[0]
+    assert path == "/told"
+    told = jwt.decode(form["logout_token"], KeySet.import_key_set(app.fetch_jwk_set()), algorithms=["EdDSA"])
+    assert told.header["typ"] == "logout+jwt"
+    assert (told.claims["iss"], told.claims["aud"]) == (instance.issuer(tenant), client.id)
+    assert told.claims["sid"] == token["userinfo"]["sid"]
+    assert told.claims["sub"] == token["userinfo"]["sub"]
+    assert "http://schemas.openid.net/event/backchannel-logout" in told.claims["events"]
+    assert "nonce" not in told.claims
