@@ -305,3 +305,31 @@ async def test_parallel_registrations_are_each_their_own(stored_api: Api) -> Non
     answers = await asyncio.gather(*(register(stored_api) for _ in range(20)))
     assert [answer.status_code for answer in answers] == [201] * 20
     assert len({answer.json()["client_id"] for answer in answers}) == 20
+
+
+async def test_the_registered_scope_is_where_a_client_begins(open_api: Api) -> None:
+    """Without a scope the user is asked for the registered one, and later for more, as step-up has it (RFC 6750 §3.1)."""
+    client_id = (await register(open_api, scope="products:read")).json()["client_id"]
+    browser = Browser(open_api)
+    page = await sign_in(browser, await browser.get(authorize_path(client_id, scope=None)))
+    assert "Read products" in page.text
+    assert "Change products" not in page.text
+    assert "Everything" not in page.text
+    page = await browser.get(authorize_path(client_id, scope="products:read products:write"))
+    assert "asks for access" in page.text
+
+
+async def test_an_administrator_bounds_what_a_registered_client_may_have(open_api: Api) -> None:
+    """Scopes that an administrator set hold, also after the client has registered anew for more (RFC 7592 §2.2)."""
+    made = (await register(open_api, scope="products:read orders:read")).json()
+    path = f"/api/clients/{made['client_id']}"
+    bounded = await open_api.call("PATCH", path, who="admin_a", json={"scopes": ["products:read"]})
+    assert bounded.status_code == 200, bounded.text
+    wanted = {**WANTED, "client_id": made["client_id"], "scope": "products:write"}
+    token = bearer(made["registration_access_token"])
+    own = f"{REGISTER}/{made['client_id']}"
+    changed = await open_api.call("PUT", own, json=wanted, headers=token)
+    assert (changed.status_code, changed.json()["scope"]) == (200, "products:read")
+    for scope in ("products:write", "orders:read", "openid"):
+        answer = await Browser(open_api).get(authorize_path(made["client_id"], scope=scope))
+        assert answer_in(answer)["error"] == "invalid_scope"

@@ -150,7 +150,6 @@ async def _renew(
         name=wanted.name,
         kind=wanted.draft.kind,
         grants=wanted.draft.grants,
-        scopes=wanted.draft.scopes,
         settings=msgspec.structs.replace(wanted.draft.settings, document_uri=stored.settings.document_uri),
         updated_at_ms=now_ms,
     )

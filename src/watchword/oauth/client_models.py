@@ -238,6 +238,7 @@ class ClientAnswer(msgspec.Struct, rename="camel", kw_only=True):
     disabled: bool
     grants: tuple[str, ...]
     scopes: tuple[str, ...] | None
+    default_scopes: tuple[str, ...]
     redirect_uris: tuple[str, ...]
     post_logout_redirect_uris: tuple[str, ...]
     audiences: tuple[str, ...]

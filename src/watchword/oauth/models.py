@@ -35,13 +35,15 @@ ACCESS_TTL_SECONDS_MAX: Final = 86_400
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What may be set of a client; stored as JSON beside it, in these very names.
 
-    Shapes: ``redirect_uris`` match exactly, but for the port of a loopback address (RFC 8252 §7.3); ``audiences`` are
+    Shapes: ``default_scopes`` are what a client that registered itself asks its users for when it names none;
+    ``redirect_uris`` match exactly, but for the port of a loopback address (RFC 8252 §7.3); ``audiences`` are
     the resources that it may ask tokens for besides the tenant's API; lives are in seconds, that of refresh slides up
     to its absolute end; ``authentication_method`` None takes a secret either way; ``pkce_exempt`` and ``implicit`` are
     for old clients and given by an administrator alone; ``profile`` ``fapi2`` asks for all of FAPI 2.0; ``document_uri``
     is the address of the metadata document by which the client is named in place of its id.
     """
 
+    default_scopes: tuple[str, ...] = ()
     redirect_uris: tuple[str, ...] = ()
     post_logout_redirect_uris: tuple[str, ...] = ()
     audiences: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ import msgspec
 
 from watchword.concealed import Concealed
 from watchword.errors import InvalidFieldsError
-from watchword.oauth.client_metadata import DEVICE_CODE_GRANT, ClientDraft, require_settings
+from watchword.oauth.client_metadata import DEVICE_CODE_GRANT, ClientDraft, require_scope_list, require_settings
 from watchword.oauth.models import ClientSettings, ClientSource, OAuthClient
 from watchword.oauth_errors import InvalidClientMetadataError, UnregistrableRedirectUriError
 from watchword.tenants.names import require_name
@@ -113,7 +113,7 @@ def describe_client(client: OAuthClient) -> RegisteredClient:
         token_endpoint_auth_method=method or ("none" if client.kind == "public" else "client_secret_basic"),
         grant_types=client.grants,
         response_types=("code",) if "authorization_code" in client.grants else (),
-        scope=None if client.scopes is None else " ".join(client.scopes),
+        scope=" ".join(client.scopes or settings.default_scopes) or None,
         jwks=settings.jwks,
         jwks_uri=settings.jwks_uri,
         client_uri=settings.client_uri,
@@ -147,7 +147,8 @@ def _draft_of(metadata: ClientMetadata, source: ClientSource) -> ClientDraft:
         kind="public" if method == "none" else "confidential",
         source=source,
         grants=grants,
-        scopes=tuple(metadata.scope.split()) if metadata.scope else None,
+        # What it may have, its users say each time (RFC 6750 §3.1 lets it ask for more): an administrator may bound it.
+        scopes=None,
         settings=_settings_of(metadata, method),
     )
 
@@ -155,6 +156,7 @@ def _draft_of(metadata: ClientMetadata, source: ClientSource) -> ClientDraft:
 def _settings_of(metadata: ClientMetadata, method: str) -> ClientSettings:
     values = {
         "authentication_method": method,
+        "default_scopes": require_scope_list((metadata.scope or "").split()),
         "redirect_uris": tuple(metadata.redirect_uris or ()),
         "post_logout_redirect_uris": tuple(metadata.post_logout_redirect_uris or ()),
         "jwks": metadata.jwks,

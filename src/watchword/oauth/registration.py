@@ -127,7 +127,6 @@ class Registrations:
                 stored,
                 name=wanted.name,
                 grants=wanted.draft.grants,
-                scopes=wanted.draft.scopes,
                 settings=wanted.draft.settings,
                 updated_at_ms=now_ms,
             )

@@ -69,10 +69,12 @@ def require_user_scopes(client: OAuthClient, asked: str | None) -> tuple[str, ..
     Raises:
         InvalidScopeError: one of them is malformed, unknown, or more than the client may have.
     """
+    allowed = (*ALL_OF_API, *IDENTITY_SCOPES) if client.scopes is None else client.scopes
     scopes = parse_scope(asked)
     if not scopes:
-        return ALL_OF_API if client.scopes is None else client.scopes
-    require_within(scopes, (*ALL_OF_API, *IDENTITY_SCOPES) if client.scopes is None else client.scopes)
+        own = tuple(scope for scope in client.settings.default_scopes if is_covered(scope, allowed))
+        return own or (ALL_OF_API if client.scopes is None else client.scopes)
+    require_within(scopes, allowed)
     return scopes
 
 
