@@ -11,6 +11,7 @@ import pytest
 
 from oauth_world import basic
 from support import SetClock
+from watchword.db.database import Statement
 from watchword.errors import NotFoundError
 from watchword.oauth.client_models import CreateClient
 from world import OPERATOR, Api
@@ -319,6 +320,16 @@ async def test_a_change_that_weakens_is_told_once(api: Api) -> None:
         changed = await api.call("PATCH", target, who="admin_a", json=body)
         assert len(changed.json()["doc"]["warnings"]) == 1
     assert [event["event"] for event in api.events()].count("client.weakened") == 1
+
+
+async def test_an_administrator_may_weaken_a_client_that_registered_itself(api: Api) -> None:
+    """What a client cannot give itself an administrator can give it, with the same warning; it stays a registered one."""
+    doc = await make(api, CODE)
+    mark = Statement("UPDATE oauth_clients SET source = 'registration' WHERE id = $1")
+    await api.application.database.transaction(lambda tx: tx.execute(mark, doc["id"]))
+    changed = await api.call("PATCH", f"/api/clients/{doc['id']}", who="admin_a", json={"pkce_exempt": True})
+    assert changed.status_code == 200
+    assert (changed.json()["doc"]["source"], len(changed.json()["doc"]["warnings"])) == ("registration", 1)
 
 
 # Secrets

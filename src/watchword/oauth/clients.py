@@ -230,7 +230,8 @@ def _changed(client: OAuthClient, wanted: ChangeClient, now_ms: int) -> OAuthCli
     draft = require_settings(
         ClientDraft(
             kind=client.kind,
-            source=client.source,
+            # Whoever made the client: this is what an administrator gives it.
+            source="administrator",
             grants=client.grants if wanted.grants is UNSET else tuple(wanted.grants),
             scopes=_changed_scopes(client, wanted),
             settings=msgspec.structs.replace(client.settings, **_settings_in(wanted)),
