@@ -25,6 +25,8 @@ LEAVES = [
     *[["members", verb] for verb in ("add", "list", "remove")],
     *[["invitations", verb] for verb in ("create", "list", "withdraw")],
     ["sessions", "end"],
+    *[["clients", verb] for verb in ("create", "list", "show", "change", "disable", "enable", "delete", "add-secret")],
+    *[["clients", verb] for verb in ("rotate", "revoke-secret", "grants", "end-grant")],
     *[["keys", verb] for verb in ("create", "list", "rotate", "revoke", "verify", "scan-rules")],
 ]
 
@@ -57,7 +59,9 @@ def test_help_of_all(run: Run) -> None:
     assert "watchword serve --demo" in said.out
 
 
-@pytest.mark.parametrize("words", [leaf for leaf in LEAVES if leaf[-1] in {"list", "settings", "doctor"}], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [leaf for leaf in LEAVES if leaf[-1] in {"list", "grants", "settings", "doctor"}], ids=" ".join
+)
 def test_listings_have_json(run: Run, words: list[str]) -> None:
     """Every listing can be had as JSON."""
     assert "--json" in run(*words, "--help").out

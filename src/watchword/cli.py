@@ -26,7 +26,6 @@ VERBS: Final = {
     "keys": "watchword.commands.keys",
     "jwks": "watchword.commands.jwks",
     "clients": "watchword.commands.clients",
-    "grants": "watchword.commands.grants",
     "sessions": "watchword.commands.sessions",
 }
 """Only the file of the verb that is asked for is read: a server starts without what the other verbs import."""
@@ -58,7 +57,7 @@ def make_app(words: Sequence[str]) -> typer.Typer:
     """Make the command line with the verb that the words begin with, or with all verbs."""
     app = typer.Typer(
         name="watchword",
-        help="API authentication you run yourself: sign-in sessions, API keys and tenants in one process.",
+        help="API authentication you run yourself: sessions, API keys, OAuth and tenants.",
         epilog="Start with: watchword serve --demo",
         no_args_is_help=True,
         add_completion=False,

@@ -1,4 +1,4 @@
-"""``watchword clients``: a tenant's OAuth clients; the verbs of their secrets stand in ``client_secrets.py``."""
+"""``watchword clients``: a tenant's OAuth clients; the files beside it have their secrets and grants."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from watchword.app import Application
 from watchword.callers.caller import Mode
-from watchword.commands import client_secrets
+from watchword.commands import client_grants, client_secrets
 from watchword.commands.acting import (
     LIST_LIMIT,
     AfterOption,
@@ -34,19 +34,14 @@ from watchword.tenants.models import Tenant
 from watchword.wire.json_body import decode_struct
 
 GrantOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--grant",
-        metavar="GRANT",
-        help="client_credentials, authorization_code, refresh_token, device_code, token_exchange or implicit.",
-    ),
+    list[str] | None, typer.Option("--grant", metavar="GRANT", help="Like authorization_code; repeatable.")
 ]
 RedirectOption = Annotated[list[str] | None, typer.Option("--redirect-uri", metavar="URI", help="Where codes go.")]
 ScopeOption = Annotated[list[str] | None, typer.Option("--scope", metavar="SCOPE", help="At most these.")]
 OriginOption = Annotated[list[str] | None, typer.Option("--origin", metavar="URL", help="Web origin that may call.")]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="Any other field of POST /api/clients; VALUE is JSON or text."),
+    typer.Option("--set", metavar="FIELD=VALUE", help="Any field of POST /api/clients, as JSON or text."),
 ]
 
 _COLUMNS: Final = ("id", "name", "kind", "mode", "disabled", "grants", "redirectUris", "lastUsedAt")
@@ -55,8 +50,8 @@ _WHOLE_GRANTS: Final = {
     "token_exchange": "urn:ietf:params:oauth:grant-type:token-exchange",
 }
 _EXAMPLES: Final = {
-    "create": "watchword clients create --name Partner --grant authorization_code --grant refresh_token"
-    " --redirect-uri https://partner.example/callback --set token_format=opaque --mode live",
+    "create": "watchword clients create --name Partner --grant authorization_code"
+    " --redirect-uri https://partner.example/cb --set token_format=opaque",
     "list": "watchword clients list --tenant shop --json",
     "show": "watchword clients show cli_01kb…",
     "change": "watchword clients change cli_01kb… --redirect-uri http://127.0.0.1/callback --set scopes=null",
@@ -83,14 +78,17 @@ def register(app: typer.Typer) -> None:
     for name, verb in verbs.items():
         clients.command(name, epilog=f"Example: {_EXAMPLES[name]}")(verb)
     client_secrets.add_verbs(clients)
-    app.add_typer(clients, name="clients", help="Make, list, change and delete OAuth clients and their secrets.")
+    client_grants.add_verbs(clients)
+    app.add_typer(clients, name="clients", help="Make, list and change OAuth clients; end grants.")
 
 
 def create(  # noqa: PLR0913 - each is an option
     *,
     name: Annotated[str, typer.Option("--name", help="What people are shown.", show_default=False)],
-    kind: Annotated[ClientKind, typer.Option("--kind", help="Public clients keep no secret.")] = "confidential",
-    mode: Annotated[Mode, typer.Option("--mode", help="Which data it reaches.")] = "test",
+    kind: Annotated[
+        ClientKind, typer.Option("--kind", metavar="KIND", help="Or public, without a secret.")
+    ] = "confidential",
+    mode: Annotated[Mode, typer.Option("--mode", metavar="MODE", help="Or live; which data it reaches.")] = "test",
     grant: GrantOption = None,
     redirect_uri: RedirectOption = None,
     scope: ScopeOption = None,
@@ -101,10 +99,7 @@ def create(  # noqa: PLR0913 - each is an option
     tenant: TenantOption = None,
     data: DataOption = None,
 ) -> None:
-    """Make a client and print its id and secret, this once. It is for test data unless --mode live is given.
-
-    Without --grant it acts for itself (client_credentials).
-    """
+    """Make a client and print its id and secret, this once. Without --grant it acts for itself, in test data."""
     wanted = _read(
         CreateClient,
         settings,

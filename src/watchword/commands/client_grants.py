@@ -1,4 +1,4 @@
-"""``watchword grants``: what users allowed a tenant's OAuth clients."""
+"""The verbs of ``watchword clients`` that list and end what users allowed."""
 
 from __future__ import annotations
 
@@ -26,12 +26,10 @@ from watchword.tenants.actor import OPERATOR
 _COLUMNS = ("id", "clientName", "email", "mode", "scopes", "createdAt", "expiresAt")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    grants = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-    grants.command("list", epilog="Example: watchword grants list --user ann@example.com --json")(list_grants)
-    grants.command("end", epilog="Example: watchword grants end grt_01kb…")(end)
-    app.add_typer(grants, name="grants", help="List and end what users allowed OAuth clients.")
+def add_verbs(clients: typer.Typer) -> None:
+    """Add the verbs to their group."""
+    clients.command("grants", epilog="Example: watchword clients grants --user ann@example.com --json")(list_grants)
+    clients.command("end-grant", epilog="Example: watchword clients end-grant grt_01kb…")(end)
 
 
 def list_grants(
@@ -44,7 +42,7 @@ def list_grants(
     as_json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
-    """List a tenant's living grants, the youngest first."""
+    """List what users allowed a tenant's clients, the youngest first."""
 
     async def work(application: Application) -> list[ListedGrant]:
         owner = await get_tenant(application, tenant)
@@ -66,7 +64,7 @@ def end(
     tenant: TenantOption = None,
     data: DataOption = None,
 ) -> None:
-    """End a grant with its tokens; the user is asked again before the client gets another."""
+    """End a grant with its tokens; the user is asked before the next one."""
 
     async def work(application: Application) -> EndedGrants:
         owner = await get_tenant(application, tenant)
