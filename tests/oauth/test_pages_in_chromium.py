@@ -1,6 +1,6 @@
 """The pages in a real Chromium: with and without scripts, in both languages, light and dark, wide and narrow.
 
-Screenshots are kept in the directory that ``WATCHWORD_SCREENSHOTS`` names.
+Screenshots are kept in the directory that ``SCREENSHOTS_DIRECTORY`` names.
 """
 
 from __future__ import annotations
@@ -16,13 +16,20 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright
 
 from oauth_pages_world import CALLBACK, add_app, authorize_path
+from oauth_world import add_client
 from support import SetClock
-from world import PASSWORD, Api, World, open_api
+from world import OPERATOR, PASSWORD, Api, World, open_api
 
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 EMAIL = "editor.a@example.com"
-LOOKS: list[tuple[str, Literal["light", "dark"], int]] = [
-    (language, scheme, width) for language in ("en", "ko") for scheme in ("light", "dark") for width in (1280, 360)
+Scheme = Literal["light", "dark"]
+LOOKS: list[tuple[str, Scheme, int]] = [
+    ("en", "light", 1280),
+    ("en", "dark", 360),
+    ("ko", "light", 360),
+    ("ko", "dark", 1280),
 ]
+"""Each language in each light and at each width, in as few ways through the pages as that takes."""
 
 FAULTS_OF_TEXT = """() => {
   const channel = (value) => { const c = value / 255; return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; };
@@ -66,6 +73,14 @@ FAULTS_OF_FIELDS = """() => {
 """Fields without a label, targets too small for a finger, wrong headings, and what sticks out to the right."""
 
 
+FOCUSED = """() => {
+  const element = document.activeElement;
+  const style = getComputedStyle(element);
+  if (style.outlineStyle === 'none' || parseFloat(style.outlineWidth) < 2) return 'nothing that one sees';
+  return element.name && element.tagName === 'INPUT' ? element.name : element.textContent.trim();
+}"""
+
+
 class Seen:
     """A page in one look, with all that the browser complained about."""
 
@@ -87,6 +102,11 @@ class Seen:
         assert await self.page.evaluate(FAULTS_OF_TEXT) == [], name
         assert await self.page.evaluate(FAULTS_OF_FIELDS) == [], name
 
+    async def focused(self) -> str:
+        """Return the name of what has the focus; it has to be visible that it has."""
+        name: str = await self.page.evaluate(FOCUSED)
+        return name
+
     async def sign_in(self, email: str = EMAIL, password: str = PASSWORD) -> None:
         """Fill in the form with the keyboard, as it stands."""
         await self.page.fill("#email", email)
@@ -95,7 +115,7 @@ class Seen:
 
 
 async def keep_picture(page: Page, name: str) -> None:
-    directory = os.environ.get("WATCHWORD_SCREENSHOTS")
+    directory = os.environ.get("SCREENSHOTS_DIRECTORY")
     if directory:
         await page.screenshot(path=Path(directory) / f"{name}.png", full_page=True)
 
@@ -125,7 +145,7 @@ async def opened(
     api: Api,
     *,
     language: str = "en",
-    scheme: Literal["light", "dark"] = "light",
+    scheme: Scheme = "light",
     width: int = 1280,
     scripts: bool = False,
 ) -> AsyncIterator[Seen]:
@@ -152,7 +172,7 @@ async def _stand_in_for_the_client(context: BrowserContext) -> None:
 
 @pytest.mark.parametrize(("language", "scheme", "width"), LOOKS)
 async def test_the_way_through_the_pages(
-    chromium: Browser, installation: Api, language: str, scheme: Literal["light", "dark"], width: int
+    chromium: Browser, installation: Api, language: str, scheme: Scheme, width: int
 ) -> None:
     """Without any script a user gets from a request to the client and back to the account; nothing is blocked.
 
@@ -172,15 +192,16 @@ async def test_the_way_through_the_pages(
         await seen.page.wait_for_url(f"{CALLBACK}?code=*")
         await seen.open("/oauth/account")
         await seen.look("account")
-        await seen.page.click("form:last-of-type button")
+        await seen.page.click("form[action$=withdraw] button")
+        await seen.look("withdrawn")
+        await seen.page.click("form[action$=sign-out] button")
         await seen.look("signed-out")
+        assert seen.page.url.endswith("/oauth/signed-out")
         assert seen.complaints == []
 
 
 @pytest.mark.parametrize(("language", "scheme", "width"), LOOKS)
-async def test_the_other_pages(
-    chromium: Browser, installation: Api, language: str, scheme: Literal["light", "dark"], width: int
-) -> None:
+async def test_the_other_pages(chromium: Browser, installation: Api, language: str, scheme: Scheme, width: int) -> None:
     """Errors, the choice of tenant and the word to strangers keep the same promises."""
     app, other = await add_app(installation), await add_app(installation, tenant="b")
     async with opened(chromium, installation, language=language, scheme=scheme, width=width) as seen:
@@ -194,3 +215,119 @@ async def test_the_other_pages(
         await seen.open("/oauth/sign-in")
         await seen.sign_in("outsider@example.com")
         await seen.look("no-tenant")
+        now_ms = installation.application.clock.now_ms()
+        await installation.application.members.add(
+            installation.world.tenants["b"], "viewer.a@example.com", role="tenant-viewer", actor=OPERATOR, now_ms=now_ms
+        )
+        await seen.open("/oauth/sign-in")
+        await seen.sign_in("viewer.a@example.com")
+        await seen.look("choose-tenant")
+        await installation.application.members.remove(
+            installation.world.tenants["b"], installation.world.users["viewer_a"], actor=OPERATOR, now_ms=now_ms
+        )
+        await seen.open("/oauth/logout")
+        await seen.look("sign-out")
+
+
+@pytest.mark.parametrize(("language", "scheme", "width"), LOOKS)
+async def test_the_way_of_a_device(
+    chromium: Browser, installation: Api, language: str, scheme: Scheme, width: int
+) -> None:
+    """The code of a device is typed, asked about and done with, without any script."""
+    device = await add_client(
+        installation.application, installation.world.tenants["a"], kind="public", grants=(DEVICE,)
+    )
+    begun = await installation.client.post(
+        "/oauth/device_authorization", data={"client_id": device, "scope": "products:read"}
+    )
+    async with opened(chromium, installation, language=language, scheme=scheme, width=width) as seen:
+        await seen.open("/oauth/device")
+        await seen.sign_in()
+        await seen.look("device")
+        await seen.page.fill("#user_code", "WRNG-CODE")
+        await seen.page.press("#user_code", "Enter")
+        await seen.look("device-wrong")
+        seen.complaints.clear()  # of the status, 400
+        await seen.page.fill("#user_code", begun.json()["user_code"].lower())
+        await seen.page.press("#user_code", "Enter")
+        await seen.look("device-confirm")
+        await seen.page.click("button[value=allow]")
+        await seen.look("device-done")
+        assert seen.complaints == []
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+async def test_an_answer_in_a_form_reaches_the_client(chromium: Browser, installation: Api, *, scripts: bool) -> None:
+    """The form of response_mode=form_post is sent by our one script, or by whoever presses its button."""
+    app = await add_app(installation)
+    async with opened(chromium, installation, scripts=scripts) as seen:
+        async with seen.page.expect_request(lambda request: request.url == CALLBACK) as sent:
+            await seen.open(authorize_path(app, response_mode="form_post", prompt="none"))
+            if not scripts:
+                await seen.look("form-post")
+                await seen.page.click("button")
+        request = await sent.value
+        assert (request.method, "error=login_required" in (request.post_data or "")) == ("POST", True)
+        assert seen.complaints == []
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://[::1]:4100/callback", "http://127.0.0.1:4100/callback", "com.example.app:/callback"]
+)
+async def test_no_policy_keeps_a_native_application_from_its_answer(
+    chromium: Browser, installation: Api, uri: str
+) -> None:
+    """Where a form leads the browser may go, for each kind of address that an application has (RFC 8252 §7)."""
+    app = await add_app(installation, kind="public", redirect_uris=(uri,))
+    async with opened(chromium, installation) as seen:
+        await seen.open(authorize_path(app, redirect_uri=uri))
+        await seen.sign_in()
+        await seen.page.click("button[value=deny]", no_wait_after=True)
+        await seen.page.wait_for_timeout(500)
+        assert not [complaint for complaint in seen.complaints if "form-action" in complaint]
+
+
+async def test_no_site_can_show_a_page_in_a_frame(chromium: Browser, installation: Api) -> None:
+    """A page in another site's frame stays empty: nothing can be laid over its buttons (RFC 9700 §4.16)."""
+    address = f"{str(installation.client.base_url).rstrip('/')}/oauth/sign-in"
+    async with opened(chromium, installation, scripts=True) as seen:
+        await seen.page.goto("https://app.example/")
+        await seen.page.set_content(f'<iframe src="{address}"></iframe>')
+        await seen.page.wait_for_timeout(500)
+        assert [await frame.query_selector("form") for frame in seen.page.frames] == [None, None]
+        assert seen.page.frames[1].url.startswith("chrome-error:")
+
+
+async def test_the_keyboard_goes_through_a_page_in_its_order(chromium: Browser, installation: Api) -> None:
+    """Each field, button and link is reached by the keyboard, and shows that it is (WCAG 2.2 §2.1.1, §2.4.7)."""
+    app = await add_app(installation)
+    async with opened(chromium, installation) as seen:
+        await seen.open(authorize_path(app))
+        reached = [await seen.focused()]
+        for _ in range(2):
+            await seen.page.keyboard.press("Tab")
+            reached.append(await seen.focused())
+        assert reached == ["email", "password", "Sign in"]
+        await seen.sign_in()
+        reached = []
+        for _ in range(3):
+            await seen.page.keyboard.press("Tab")
+            reached.append(await seen.focused())
+        assert reached == ["Allow", "Deny", "Use another account"]
+
+
+async def test_a_screen_reader_is_told_what_everything_is(chromium: Browser, installation: Api) -> None:
+    """Fields have names and descriptions, a refusal is an alert, and what only decorates is left out."""
+    async with opened(chromium, installation) as seen:
+        await seen.open("/oauth/sign-in")
+        await seen.sign_in(password="wrong")
+        told = await seen.page.locator("body").aria_snapshot()
+        for line in (
+            'heading "Sign in" [level=1]',
+            "alert: The e-mail address or the password is wrong. Try again.",
+            'textbox "E-mail address"',
+            'textbox "Password"',
+            'button "Sign in"',
+        ):
+            assert line in told
+        assert "W\n" not in told.replace("Watchword", "")
