@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Final
 
 from watchword.credentials.oauth_queries import end_grants_of_session
+from watchword.credentials.queries import lock_user
 from watchword.db.database import Statement, Transaction
 
+_IS_ENDED: Final = Statement("SELECT 1 FROM sessions WHERE id = $1 AND ended_at IS NOT NULL")
 _TOLD: Final = (
     "INSERT INTO oauth_logout_notices (client_id, session_id, user_id, created_at, due_at)"
     " SELECT DISTINCT g.client_id, g.session_id, g.user_id, CAST($1 AS BIGINT), CAST($1 AS BIGINT)"
@@ -26,6 +28,16 @@ _END_OF_USER: Final = Statement(
     " WHERE user_id = $2 AND ended_at IS NULL AND (session_id IS NULL OR session_id <> $3)"
 )
 _END_OF_ALL: Final = Statement("UPDATE oauth_grants SET ended_at = $1 WHERE user_id IS NOT NULL AND ended_at IS NULL")
+
+
+async def may_begin_in(tx: Transaction, user_id: str, session_id: str) -> bool:
+    """Say whether something may still be hung on a user's session; the end of all of them waits until it has been.
+
+    Without the lock, what was begun a moment before a new password could stand beside the ending of all that hangs on
+    the old one, unseen by it.
+    """
+    await lock_user(tx, user_id)
+    return await tx.fetch_row(_IS_ENDED, session_id) is None
 
 
 async def end_with_session(tx: Transaction, session_id: str, now_ms: int) -> None:

@@ -23,6 +23,7 @@ from watchword.credentials.queries import (
     end_sessions,
     find_session,
     insert_session,
+    lock_user,
     replace_token,
 )
 from watchword.credentials.session_end import end_with_all_sessions, end_with_session, end_with_sessions
@@ -248,6 +249,7 @@ class SessionTokens:
 
     async def end_all(self, tx: Transaction, user_id: str, now_ms: int, *, except_session_id: str | None = None) -> int:
         """End all sessions of a user, or all but one, with all that hangs on them; return how many."""
+        await lock_user(tx, user_id)
         await end_with_sessions(tx, user_id, now_ms, except_session_id=except_session_id)
         count = await end_sessions(tx, user_id, now_ms, except_session_id=except_session_id)
         tx.withdraw(f"user:{user_id}")

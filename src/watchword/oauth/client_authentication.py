@@ -78,7 +78,8 @@ class ClientAuthentication:
         if presented.assertion is not None:
             await self._require_assertion(request, client, presented.assertion, now_ms)
             return _require_confidential(client, presented.method)
-        secrets = [] if client is None else await list_secrets(self._database, client.id)
+        # Of an unknown client too: what is not asked for shows in the time.
+        secrets = await list_secrets(self._database, presented.client_id)
         secret = _find_secret(presented.proof, secrets, now_ms)
         if secret is None:
             raise InvalidClientError(cause="the secret is wrong or the client unknown")

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from watchword.credentials.queries import Reader
+from watchword.credentials.session_end import may_begin_in
 from watchword.db.database import Database, Transaction
 from watchword.ids import make_id
 from watchword.oauth.models import Consent, GrantState, OAuthClient, StoredGrant
@@ -23,7 +24,7 @@ from watchword.oauth.queries_grants import (
     insert_grant,
     put_consent,
 )
-from watchword.oauth_errors import InvalidGrantError
+from watchword.oauth_errors import InvalidGrantError, LoginRequiredError
 
 OFFLINE_ACCESS: Final = "offline_access"
 """The scope that lets a grant outlive its session (OpenID Connect Core §11, Back-Channel Logout §2.7)."""
@@ -50,7 +51,13 @@ class Grants:
         authenticated_at_ms: int | None,
         now_ms: int,
     ) -> StoredGrant:
-        """Store that a user, or nobody, allowed the client this, and return it."""
+        """Store that a user, or nobody, allowed the client this, and return it.
+
+        Raises:
+            LoginRequiredError: the session in which it was allowed has ended meanwhile.
+        """
+        if user_id is not None and session_id is not None:
+            await self.require_session(tx, user_id, session_id)
         grant = StoredGrant(
             id=make_id("grant", now_ms),
             tenant_id=client.tenant_id,
@@ -67,6 +74,15 @@ class Grants:
         )
         await insert_grant(tx, grant)
         return grant
+
+    async def require_session(self, tx: Transaction, user_id: str, session_id: str) -> None:
+        """Require a user's session to live on until this transaction is through.
+
+        Raises:
+            LoginRequiredError: it has ended meanwhile.
+        """
+        if not await may_begin_in(tx, user_id, session_id):
+            raise LoginRequiredError(cause="the session has ended meanwhile")
 
     async def find(self, reader: Reader, tenant_id: str, grant_id: str) -> StoredGrant | None:
         """Return a grant of the tenant, whatever became of it, or None."""
