@@ -30,7 +30,8 @@ class OAuthEntrance:
             self.finder,
             names,
             assertions=ClientAssertions(foundation.seen_proofs),
-            keys=ClientKeys(documents),
+            # With a bound of their own: strangers' documents must not use up what known clients need.
+            keys=ClientKeys(FetchedDocuments(foundation.fetcher)),
             audit=audit,
         )
         self.registrations = Registrations(database, names, api_keys=foundation.api_key_prover, audit=audit)

@@ -47,7 +47,8 @@ class ClientKeys:
             kept = await self._fetch(settings.jwks_uri, now_ms)
         found = () if kept is None else keys_that_fit(kept.keys, kid)
         if not found and kept is not None and now_ms >= kept.fetched_at_ms + _LOOKED_AGAIN_MS:
-            # A key that the client has just put there.
+            # A key that the client has just put there. If nothing comes, those at hand stay good until their own end:
+            # anybody can name a key that there is none of.
             kept = await self._fetch(settings.jwks_uri, now_ms)
             found = () if kept is None else keys_that_fit(kept.keys, kid)
         return found
@@ -55,7 +56,6 @@ class ClientKeys:
     async def _fetch(self, uri: str, now_ms: int) -> _Set | None:
         fetched = await self._documents.find(uri, media_types=_MEDIA_TYPES, now_ms=now_ms)
         if fetched is None:
-            self._sets.pop(uri, None)
             return None
         try:
             document = decode_json(fetched.body)

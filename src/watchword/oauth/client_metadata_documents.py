@@ -25,9 +25,8 @@ from watchword.oauth.queries_documents import (
     insert_document,
     update_document,
 )
-from watchword.oauth.queries_registration import count_unused
 from watchword.oauth.registered_metadata import ClientMetadata, NamedDraft, require_metadata
-from watchword.oauth.registration import UNUSED_MAX
+from watchword.oauth.registration import UNUSED_MAX, has_room
 from watchword.oauth_errors import OAuthError
 from watchword.tenants.models import Tenant
 from watchword.tenants.queries import find_tenant_by_slug
@@ -84,7 +83,7 @@ class MetadataDocuments:
         async def work(tx: Transaction) -> OAuthClient | None:
             if stored is not None:
                 return await _renew(tx, stored.client, wanted, expires_at_ms, now_ms)
-            if await count_unused(tx, tenant.id, "metadata document") >= UNUSED_MAX:
+            if not await has_room(tx, tenant.id, "metadata document", now_ms, most=UNUSED_MAX):
                 return None
             client = _client_of(tenant, uri, wanted, now_ms)
             await insert_client(tx, client)

@@ -62,6 +62,9 @@ class IntrospectEndpoint:
             return _INACTIVE
         if (proof.tenant_id, proof.mode) != (client.tenant_id, client.mode):
             return _INACTIVE
+        if client.source != "administrator" and proof.client_id != client.id:
+            # Who let itself in is no API of the tenant's: it must not try here what it came by (RFC 7662 §4).
+            return _INACTIVE
         return _tell_access(proof)
 
     async def _introspect_refresh(self, client: OAuthClient, token: str, now_ms: int) -> IntrospectionAnswer:

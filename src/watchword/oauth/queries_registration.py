@@ -24,6 +24,11 @@ _DELETE_UNUSED: Final = Statement(
     f" WHERE c.source <> 'administrator' AND c.updated_at < $1 AND {_UNUSED} LIMIT $2)"
 )
 
+_DELETE_UNUSED_OF: Final = Statement(
+    "DELETE FROM oauth_clients WHERE id IN (SELECT c.id FROM oauth_clients c"
+    f" WHERE c.tenant_id = $1 AND c.source = $2 AND c.updated_at < $3 AND {_UNUSED} LIMIT $4)"
+)
+
 _AT_ONCE: Final = 200
 
 
@@ -47,6 +52,11 @@ async def count_unused(reader: Reader, tenant_id: str, source: ClientSource) -> 
     """Return how many clients of this kind nobody has allowed anything yet."""
     row = await reader.fetch_row(_COUNT_UNUSED, tenant_id, source)
     return 0 if row is None else int(row[0])
+
+
+async def delete_unused_of(tx: Transaction, tenant_id: str, source: ClientSource, before_ms: int) -> int:
+    """Delete some such clients of a tenant that were not touched since; return how many."""
+    return await tx.execute(_DELETE_UNUSED_OF, tenant_id, source, before_ms, _AT_ONCE)
 
 
 async def prune_unused_clients(database: Database, before_ms: int) -> int:

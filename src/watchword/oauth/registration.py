@@ -20,9 +20,14 @@ from watchword.errors import NotAuthenticatedError, NotFoundError, RateLimitExce
 from watchword.ids import make_id
 from watchword.oauth.client_models import IssuedSecret
 from watchword.oauth.client_secrets import has_secrets, make_secret
-from watchword.oauth.models import OAuthClient
+from watchword.oauth.models import ClientSource, OAuthClient
 from watchword.oauth.queries_clients import delete_client, insert_client, insert_secret, lock_client, update_client
-from watchword.oauth.queries_registration import count_unused, find_registration, prune_unused_clients
+from watchword.oauth.queries_registration import (
+    count_unused,
+    delete_unused_of,
+    find_registration,
+    prune_unused_clients,
+)
 from watchword.oauth.registered_metadata import (
     ClientMetadata,
     NamedDraft,
@@ -43,6 +48,9 @@ UNUSED_MAX: Final = 1_000
 
 UNUSED_KEPT_MS: Final = 30 * 86_400_000
 """How long such a client may wait for its first user."""
+
+_ROOM_MADE_MS: Final = 3_600_000
+"""How long such a client may wait where there is no more room: longer than any request of it waits for a person."""
 
 _PERMISSION: Final = "clients:write"
 _NOBODYS: Final = bytes(32)
@@ -78,7 +86,7 @@ class Registrations:
         secret = make_secret(now_ms) if has_secrets(client.kind, client.settings) else None
 
         async def store(tx: Transaction) -> None:
-            if await count_unused(tx, tenant.id, "registration") >= UNUSED_MAX:
+            if not await has_room(tx, tenant.id, "registration", now_ms, most=UNUSED_MAX):
                 raise RateLimitExceededError(_RETRY_SECONDS, cause="too many unused registrations")
             await insert_client(tx, client, registration_hash=hash_client_secret(registration_token))
             if secret is not None:
@@ -209,6 +217,13 @@ class Registrations:
             detail={"client": client.id, "source": client.source},
             now_ms=now_ms,
         )
+
+
+async def has_room(tx: Transaction, tenant_id: str, source: ClientSource, now_ms: int, *, most: int) -> bool:
+    """Say whether a tenant has room for one more; those that waited for long make some, so that no flood locks out."""
+    if await count_unused(tx, tenant_id, source) < most:
+        return True
+    return await delete_unused_of(tx, tenant_id, source, now_ms - _ROOM_MADE_MS) > 0
 
 
 def _is_for_registration(key: KeyProof | None, tenant: Tenant) -> bool:

@@ -1,0 +1,87 @@
+"""What strangers do who registered a client, or name one by its document, against those who were there before them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from https_site import Site, answer_of, open_site
+from oauth_flow import Flow, scalar
+from oauth_keys import ASSERTION_TYPE, ClientKey
+from oauth_tenants import allow
+from oauth_world import add_client
+from support import SetClock
+from watchword.db.database import Statement
+from watchword.oauth import registration
+from watchword.oauth.models import ClientSettings
+from world import Api, World, open_api
+
+KEY, STRANGERS = ClientKey("ES256", kid="one"), ClientKey("ES256", kid="none-of-these")
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+_SET_SOURCE = Statement("UPDATE oauth_clients SET source = 'registration' WHERE id = $1")
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    """A client's own site."""
+    directory = tmp_path / "site"
+    directory.mkdir()
+    async with open_site(directory) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def fetching(template: tuple[Path, World], clock: SetClock, site: Site, tmp_path: Path) -> AsyncIterator[Api]:
+    """The door of an installation that may fetch from this machine."""
+    directory, world = template
+    changes = {"WATCHWORD_FETCH_NETWORKS": "127.0.0.0/8", "WATCHWORD_FETCH_CA_FILE": str(site.ca_file)}
+    async with open_api(directory, world, tmp_path / "data", "fast", clock, **changes) as door:
+        yield door
+
+
+async def test_a_self_registered_client_is_told_of_its_own_tokens_alone(api: Api) -> None:
+    """Whoever let itself in cannot find out what tokens it came by are good for (RFC 7662 §4)."""
+    stranger, honest = await Flow.begin(api), await Flow.begin(api)
+    await api.application.database.transaction(lambda tx: tx.execute(_SET_SOURCE, stranger.client.id))
+    own, others = (await stranger.tokens())["access_token"], (await honest.tokens())["access_token"]
+    assert (await stranger.send("/oauth/introspect", {"token": own})).json()["active"] is True
+    assert (await stranger.send("/oauth/introspect", {"token": others})).json() == {"active": False}
+    assert (await honest.send("/oauth/introspect", {"token": own})).json()["active"] is True
+
+
+async def ask(api: Api, client: str, key: ClientKey) -> int:
+    now_s = api.application.clock.now_ms() // 1000
+    audience = f"{api.application.settings.url}/t/tenant-a"
+    assertion = key.assertion(client, audience, header={"kid": key.jwk["kid"]}, iat=now_s, exp=now_s + 60)
+    form = f"grant_type=client_credentials&client_assertion_type={ASSERTION_TYPE}&client_assertion={assertion}"
+    return (await api.call("POST", "/oauth/token", content=form.encode(), headers=FORM)).status_code
+
+
+async def test_a_stranger_makes_no_keys_forgotten(fetching: Api, site: Site, clock: SetClock) -> None:
+    """An unknown ``kid`` while the client's site is away leaves the keys in force that were fetched a moment ago."""
+    site.answers["/jwks"] = answer_of(json.dumps({"keys": [KEY.jwk]}).encode(), media_type="application/jwk-set+json")
+    settings = ClientSettings(authentication_method="private_key_jwt", jwks_uri=site.url("/jwks"))
+    client = await add_client(fetching.application, fetching.world.tenants["a"], settings=settings)
+    assert await ask(fetching, client, KEY) == 200
+    site.answers.clear()
+    clock.advance(31_000)
+    assert await ask(fetching, client, STRANGERS) == 401
+    assert await ask(fetching, client, KEY) == 200
+
+
+async def test_a_flood_of_registrations_locks_nobody_out(
+    api: Api, monkeypatch: pytest.MonkeyPatch, clock: SetClock
+) -> None:
+    """Registrations that nobody used within the hour make room for the next, once the bound is reached (RFC 7591 §5)."""
+    monkeypatch.setattr(registration, "UNUSED_MAX", 2)
+    await allow(api, client_registration="open")
+    body = {"redirect_uris": ["https://client.example/callback"]}
+    statuses = [(await api.call("POST", "/t/tenant-a/oauth/register", json=body)).status_code for _ in range(3)]
+    assert statuses == [201, 201, 429]
+    clock.advance(3_600_001)
+    assert (await api.call("POST", "/t/tenant-a/oauth/register", json=body)).status_code == 201
+    assert await scalar(api, "SELECT count(*) FROM oauth_clients WHERE source = 'registration'") == 1
