@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from standards_table import standards_part
+
 from watchword import __version__
 from watchword.app import Application
 from watchword.callers.caller import Caller, CallerKind, Role
@@ -400,6 +402,7 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "operators": _operators_part,
     "layout": _layout_part,
     "layers": _layers_part,
+    "standards": standards_part,
 }
 
 

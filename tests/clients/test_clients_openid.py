@@ -104,7 +104,7 @@ def test_openid_client_is_told_that_nobody_is_there(instance: Instance, node: No
 
 @pytest.mark.parametrize("tenant", ["a", "b"])
 def test_openid_client_leaves(instance: Instance, node: Node, tenant: str) -> None:
-    """A person leaves at the client's wish, comes back to where it registered, and is not signed in any more."""
+    """A person leaves at the client's wish, comes back to the registered address, and is signed out (RP-Initiated Logout §3)."""
     client = instance.register(
         tenant, kind="public", grants=GRANTS, redirect_uris=[CALLBACK], post_logout_redirect_uris=[LEFT]
     )
