@@ -90,7 +90,7 @@ class OAuthServer:
         self.routes: tuple[Route, ...] = (
             *make_routes(tokens, discovery),
             *self._make_token_routes(foundation, authentication),
-            *make_logout_routes(self._make_logout(foundation)),
+            *make_logout_routes(self._make_logout(foundation, entrance.finder)),
             *make_device_routes(DeviceEndpoint(authentication, self.device_codes, names)),
             *people.routes,
             *entrance.make_routes(people),
@@ -125,9 +125,10 @@ class OAuthServer:
             id_tokens=self.id_tokens,
         )
 
-    def _make_logout(self, foundation: Foundation) -> LogoutEndpoint:
+    def _make_logout(self, foundation: Foundation, finder: ClientFinder) -> LogoutEndpoint:
         return LogoutEndpoint(
             foundation.stores.database,
+            finder=finder,
             tokens=foundation.session_tokens,
             id_tokens=self.id_tokens,
             names=foundation.access_tokens.names,

@@ -10,14 +10,14 @@ import pytest
 
 from support import SetClock
 from watchword.tenants.actor import OPERATOR
-from watchword.tenants.models import ChangeTenant
+from watchword.tenants.models import ChangeTenant, SettingsChange
 from watchword.wire.routes import Route
 from world import Api, World, open_api
 
 ISSUER = "https://127.0.0.1:8443/t/tenant-a"
 OF_SERVER = "/t/tenant-a/.well-known/oauth-authorization-server"
 OF_API = "/.well-known/oauth-protected-resource/t/tenant-a/api"
-MANAGED_BY_CLIENT = {"/oauth/register/{client_id}"}
+MANAGED_BY_CLIENT = {"/oauth/register/{id}"}
 """Endpoints whose address a client is told in another way."""
 
 
@@ -51,8 +51,10 @@ async def test_every_endpoint_told_is_served(api: Api) -> None:
         assert address.replace(ISSUER, "/t/{tenant}") in served
 
 
-async def test_every_endpoint_served_is_told(api: Api) -> None:
-    """An endpoint that clients call and that the document does not name is noticed."""
+async def test_every_endpoint_served_is_told(api: Api, clock: SetClock) -> None:
+    """An endpoint that clients call and that the document does not name is noticed; the tenant offers all there is."""
+    wanted = ChangeTenant(settings=SettingsChange(client_registration="open"))
+    await api.application.tenants.change(api.world.tenants["a"], wanted, actor=OPERATOR, now_ms=clock.now_ms())
     told = {address.removeprefix(ISSUER) for address in endpoints_of(await document(api)).values()}
     assert client_routes(api) - MANAGED_BY_CLIENT <= told
 

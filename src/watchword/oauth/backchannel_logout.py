@@ -137,7 +137,7 @@ class BackchannelLogout:
         claims = LogoutClaims(
             iss=self._names.issuer(client.tenant_slug),
             sub=notice.user_id,
-            aud=client.id,
+            aud=client.client_id,
             iat=now_s,
             exp=now_s + _LIFE_SECONDS,
             jti=make_jti(),

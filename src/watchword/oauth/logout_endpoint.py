@@ -16,10 +16,10 @@ from watchword.callers.call import Call
 from watchword.credentials.access_token import IssuerNames
 from watchword.credentials.session_token import SessionProof, SessionTokens
 from watchword.db.database import Database, Transaction
+from watchword.oauth.client_metadata_documents import ClientFinder
 from watchword.oauth.id_token import IdTokenHint, IdTokens
 from watchword.oauth.models import LogoutDecision, LogoutRequest, OAuthClient
 from watchword.oauth.page_session import PageSessions, Visit
-from watchword.oauth.queries import find_client_by_id
 from watchword.oauth_errors import InvalidOAuthRequestError, UnknownRedirectUriError
 from watchword.wire.cookies import cleared_pages_cookie_line
 from watchword.wire.pages import Pages, redirect_to
@@ -43,6 +43,7 @@ class LogoutEndpoint:
         self,
         database: Database,
         *,
+        finder: ClientFinder,
         tokens: SessionTokens,
         id_tokens: IdTokens,
         names: IssuerNames,
@@ -51,6 +52,7 @@ class LogoutEndpoint:
         audit: AuditWriter,
     ) -> None:
         self._database = database
+        self._finder = finder
         self._tokens = tokens
         self._id_tokens = id_tokens
         self._names = names
@@ -108,8 +110,9 @@ class LogoutEndpoint:
         if hint is not None and request.client_id not in {None, hint.client_id}:
             raise InvalidOAuthRequestError("The id_token_hint is another client's")
         client_id = request.client_id if hint is None else hint.client_id
-        client = None if client_id is None else await find_client_by_id(self._database, client_id)
-        if client is not None and call.parameters.get("tenant", client.tenant_slug) != client.tenant_slug:
+        slug = call.parameters.get("tenant")
+        client = None if client_id is None else await self._finder.find(client_id, slug, call.now_ms)
+        if client is not None and slug not in {None, client.tenant_slug}:
             raise InvalidOAuthRequestError("The client is another tenant's")
         if hint is not None and (client is None or not self._is_of(hint, client)):
             hint = None
@@ -155,7 +158,7 @@ class LogoutEndpoint:
 def _kept(request: LogoutRequest, wish: _Wish) -> dict[str, str]:
     """Return what a later request of the browser says again; its client is known by then, its ID token is not told."""
     kept = {
-        "client_id": None if wish.client is None else wish.client.id,
+        "client_id": None if wish.client is None else wish.client.client_id,
         "post_logout_redirect_uri": request.post_logout_redirect_uri,
         "state": request.state,
     }

@@ -20,6 +20,7 @@ def make_logout_routes(logout: LogoutEndpoint) -> tuple[Route, ...]:
                 style="page",
                 summary="Sign the user out as a client asks (OIDC RP-Initiated Logout §2)",
                 query=LogoutRequest,
+                limit="authorize",
                 tag="Pages",
             ),
             Route(
@@ -30,6 +31,7 @@ def make_logout_routes(logout: LogoutEndpoint) -> tuple[Route, ...]:
                 style="page",
                 summary="The same, asked with a form",
                 form=LogoutRequest,
+                limit="authorize",
                 status=303,
                 tag="Pages",
             ),
