@@ -12,6 +12,7 @@ from mcp.client.auth.exceptions import OAuthFlowError
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 from pydantic import AnyUrl
 
+from clients.application import Application
 from clients.instance import Instance
 from clients.person import Person
 
@@ -44,7 +45,15 @@ class Store:
 class Agent:
     """An AI agent's client: it knows the URL of an API and a person with a browser, and nothing else."""
 
-    def __init__(self, instance: Instance, api: str, person: Person, store: Store | None = None) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        api: str,
+        person: Person,
+        store: Store | None = None,
+        *,
+        document: str | None = None,
+    ) -> None:
         self.api = api
         self.store = store or Store()
         self.asked: list[dict[str, list[str]]] = []
@@ -57,7 +66,7 @@ class Agent:
             response_types=["code"],
             token_endpoint_auth_method="none",
         )
-        provider = OAuthClientProvider(api, metadata, self.store, self._open, self._wait)
+        provider = OAuthClientProvider(api, metadata, self.store, self._open, self._wait, document)
         self.http = httpx2.AsyncClient(verify=instance.trust, auth=provider)
 
     async def _open(self, url: str) -> None:
@@ -77,19 +86,10 @@ class Agent:
         return set((self.store.tokens.scope or "").split())
 
 
-def let_register(instance: Instance, tenant: str, who: str = "open") -> None:
-    """Have an administrator say who may register clients."""
-    with instance.open() as http:
-        bearer = {"authorization": f"Bearer {instance.world.tokens[f'admin_{tenant}']}"}
-        path = f"/api/tenants/{instance.world.tenants[tenant]}"
-        answer = http.patch(path, json={"settings": {"client_registration": who}}, headers=bearer)
-    assert answer.status_code == 200, answer.text
-
-
 @pytest.mark.parametrize("tenant", ["a", "b"])
 async def test_an_agent_connects_from_the_url_alone(instance: Instance, tenant: str) -> None:
     """From 401 by the metadata, its own registration and the person to the answer, at a tenant's path and at the root."""
-    let_register(instance, tenant)
+    instance.set(tenant, client_registration="open")
     api = f"{instance.issuer(tenant)}/api"
     agent = Agent(instance, api, instance.person(f"editor_{tenant}"))
     async with agent.http as http:
@@ -106,7 +106,7 @@ async def test_an_agent_connects_from_the_url_alone(instance: Instance, tenant: 
 
 async def test_an_agent_steps_up(instance: Instance) -> None:
     """Told which scope is missing, it asks the person for that one too, and keeps what it had (RFC 6750 §3.1)."""
-    let_register(instance, "b")
+    instance.set("b", client_registration="open")
     api = f"{instance.issuer('b')}/api"
     agent = Agent(instance, api, instance.person("editor_b"))
     async with agent.http as http:
@@ -121,7 +121,7 @@ async def test_an_agent_steps_up(instance: Instance) -> None:
 
 async def test_a_step_up_gives_no_more_than_the_person_has(instance: Instance) -> None:
     """A viewer's agent may not write whatever it asks for: a refusal without a challenge, and nobody is asked again."""
-    let_register(instance, "b")
+    instance.set("b", client_registration="open")
     api = f"{instance.issuer('b')}/api"
     agent = Agent(instance, api, instance.person("viewer_b"))
     async with agent.http as http:
@@ -132,7 +132,7 @@ async def test_a_step_up_gives_no_more_than_the_person_has(instance: Instance) -
 
 async def test_an_agent_goes_on_with_its_refresh_token(instance: Instance) -> None:
     """When its token has expired it refreshes, without the person."""
-    let_register(instance, "b")
+    instance.set("b", client_registration="open")
     api = f"{instance.issuer('b')}/api"
     first = Agent(instance, api, instance.person("editor_b"))
     async with first.http as http:
@@ -155,7 +155,7 @@ async def test_an_agent_goes_on_with_its_refresh_token(instance: Instance) -> No
 
 async def test_a_person_says_no(instance: Instance) -> None:
     """Denied, the agent has no token and the API stays shut."""
-    let_register(instance, "b")
+    instance.set("b", client_registration="open")
     api = f"{instance.issuer('b')}/api"
     agent = Agent(instance, api, instance.person("editor_b", allows=False))
     async with agent.http as http:
@@ -166,7 +166,7 @@ async def test_a_person_says_no(instance: Instance) -> None:
 
 async def test_a_token_is_for_one_tenants_api(instance: Instance) -> None:
     """The audience is the API that was asked for: at another tenant's the token opens nothing (RFC 8707 §2)."""
-    let_register(instance, "b")
+    instance.set("b", client_registration="open")
     api = f"{instance.issuer('b')}/api"
     agent = Agent(instance, api, instance.person("editor_b"))
     async with agent.http as http:
@@ -176,3 +176,22 @@ async def test_a_token_is_for_one_tenants_api(instance: Instance) -> None:
     with instance.open() as plain:
         assert plain.get("/t/tenant-b/api/products", headers=bearer).status_code == 200
         assert plain.get("/t/tenant-a/api/products", headers=bearer).status_code == 403
+
+
+@pytest.mark.parametrize("tenant", ["a", "b"])
+async def test_an_agent_is_named_by_its_document(instance: Instance, application: Application, tenant: str) -> None:
+    """Where the tenant takes metadata documents, the address of its own is the client's name; nothing registers (CIMD)."""
+    instance.set(tenant, client_registration="off", client_metadata_documents=True)
+    document = f"{application.url}/agent.json"
+    application.documents["/agent.json"] = {
+        "client_id": document,
+        "client_name": "An AI agent with a document",
+        "redirect_uris": [CALLBACK],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "token_endpoint_auth_method": "none",
+    }
+    api = f"{instance.issuer(tenant)}/api"
+    agent = Agent(instance, api, instance.person(f"editor_{tenant}"), document=document)
+    async with agent.http as http:
+        assert (await http.get(f"{api}/products?limit=1")).status_code == 200
+    assert agent.asked[0]["client_id"] == [document]
