@@ -79,7 +79,7 @@ class OAuthPages:
         tokens = foundation.session_tokens
         return PageHandlers(
             authorize=self.endpoint,
-            small=SmallPages(self.pages, self.sessions),
+            small=SmallPages(self.pages, self.sessions, self.kit),
             sign_in=SignInPages(
                 login=login,
                 tokens=tokens,

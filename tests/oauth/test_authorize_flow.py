@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+from urllib.parse import urlencode
+
+import msgspec
 import pytest
 
 from browser import Browser, answer_in, forms_of
-from oauth_pages_world import CALLBACK, add_app, authorize_path, sign_in
+from oauth_pages_world import CALLBACK, REQUEST, add_app, authorize_path, sign_in
+from watchword.db.database import Statement
+from watchword.oauth.models import AuthorizationRequest
+from watchword.oauth.queries import find_client_by_id
+from watchword.oauth.stored_requests import REQUEST_URI_PREFIX, StoredRequests
 from world import Api
+
+LIVING_GRANTS_AND_SESSIONS = Statement(
+    "SELECT s.ended_at FROM oauth_grants g JOIN sessions s ON s.id = g.session_id"
+    " WHERE g.client_id = $1 AND g.ended_at IS NULL"
+)
+
+
+@pytest.fixture
+def api(stored_api: Api) -> Api:
+    """The door, once on each database."""
+    return stored_api
 
 
 @pytest.fixture
@@ -52,3 +71,43 @@ async def test_no_is_an_answer(api: Api, browser: Browser) -> None:
     assert (fields["error"], fields["state"]) == ("access_denied", "s t/a&te")
     assert "iss" in fields
     assert len(forms_of(page)) == 1
+
+
+async def test_what_has_access_is_shown_and_taken_away(api: Api, browser: Browser) -> None:
+    """The account page lists the client, and no longer after its access was withdrawn."""
+    app = await add_app(api)
+    await browser.submit(await sign_in(browser, await browser.get(authorize_path(app))), decision="allow")
+    page = await browser.get("/oauth/account")
+    assert "<h3>Test</h3>" in page.text
+    page = await browser.submit(page)
+    assert "<h3>Test</h3>" not in page.text
+    assert "asks for access" in (await browser.get(authorize_path(app))).text
+
+
+async def test_signing_in_again_keeps_what_was_allowed(api: Api, browser: Browser) -> None:
+    """What hangs on the session before hangs on the one that takes its place."""
+    app = await add_app(api)
+    await browser.submit(await sign_in(browser, await browser.get(authorize_path(app))), decision="allow")
+    page = await browser.get("/oauth/sign-in")
+    assert "<h1>Your account</h1>" in (await sign_in(browser, page)).text
+    grants = await api.application.database.scan_rows(LIVING_GRANTS_AND_SESSIONS, app)
+    assert [ended for (ended,) in grants] == [None]
+
+
+async def test_a_pushed_request_has_one_answer(api: Api, browser: Browser) -> None:
+    """Of parallel answers to one pushed request one is given a code (RFC 9126 §4)."""
+    app = await add_app(api)
+    await browser.submit(await sign_in(browser, await browser.get(authorize_path(app))), decision="allow")
+    client = await find_client_by_id(api.application.database, app)
+    assert client is not None
+    stored = StoredRequests(api.application.database)
+    handle = await stored.keep(
+        "pushed",
+        client,
+        msgspec.convert({"client_id": app, **REQUEST}, AuthorizationRequest),
+        ttl_seconds=60,
+        now_ms=api.application.clock.now_ms(),
+    )
+    path = f"/oauth/authorize?{urlencode({'client_id': app, 'request_uri': REQUEST_URI_PREFIX + handle})}"
+    answers = await asyncio.gather(*(browser.get(path) for _ in range(20)))
+    assert len([answer for answer in answers if "code=" in answer.headers.get("location", "")]) == 1

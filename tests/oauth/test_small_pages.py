@@ -21,6 +21,8 @@ async def test_the_page_after_signing_out(shared: Api, path: str) -> None:
     page = await shared.call("GET", path, headers={"accept-language": "ko-KR"})
     assert (page.status_code, page.headers["content-language"]) == (200, "ko")
     assert "로그아웃되었습니다" in page.text
+    assert ("Tenant a" in page.text) is path.startswith("/t/")
+    assert f'href="{path.replace("signed-out", "sign-in")}"' in page.text
 
 
 async def test_an_error_at_a_page_is_a_page(shared: Api) -> None:
