@@ -24,6 +24,10 @@ REFUSED_BEFORE_WRITING = {
     "POST /api/keys/self-revoke",
     "POST /api/keys/verify",
     "DELETE /api/tenants/{id}/invitations/{invitation_id}",
+    "DELETE /api/users/grants/{id}",
+    "DELETE /api/grants/{id}",
+    "POST /oauth/userinfo",
+    "POST /t/{tenant}/oauth/userinfo",
 }
 """The generated calls carry made-up codes and keys, which a read alone refuses."""
 
