@@ -61,3 +61,14 @@ async def test_a_stranger_stores_no_long_request(api: Api) -> None:
     )
     assert (answer.status_code, answer.headers.get("location")) == (400, None)
     assert await scalar(api, "SELECT count(*) FROM oauth_requests") == 0
+
+
+async def test_a_stranger_pushes_no_long_request(api: Api) -> None:
+    """Nor is a long one kept that anybody pushes in a public client's name (RFC 9126 §7.2)."""
+    app = await add_app(api, kind="public")
+    fields = {"client_id": app, **REQUEST, "state": "s" * 100_000}
+    answer = await api.call(
+        "POST", "/oauth/par", content=urlencode(fields).encode(), headers={"content-type": FORM_TYPE}
+    )
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert await scalar(api, "SELECT count(*) FROM oauth_requests") == 0

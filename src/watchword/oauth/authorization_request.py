@@ -301,6 +301,9 @@ def _require_response_mode(mode: str | None, response_type: str) -> None:
 
 
 def _require_bounded(parameters: AuthorizationRequest) -> None:
+    if len(msgspec.json.encode(parameters)) > _REQUEST_BYTES_MAX:
+        # Anybody can push in the name of a public client.
+        raise InvalidOAuthRequestError("The authorization request is too long")
     if len(parameters.nonce or "") > _NONCE_CHARACTERS_MAX:
         raise InvalidOAuthRequestError("The parameter nonce is too long")
     if parameters.dpop_jkt is not None and len(parameters.dpop_jkt) != _JKT_CHARACTERS:
