@@ -242,3 +242,18 @@ async def test_a_bound_request_is_never_recalled(api: Api, client_id: str) -> No
     for _ in range(2):
         assert (await read(api, token, KEY.proof("GET", url(api, PRODUCTS), token=token))).status_code == 200
         assert (await read(api, token, None)).status_code == 401
+
+
+async def test_without_the_store_no_proof_counts(sqlite_api: Api, client_id_of: str) -> None:
+    """When nobody can say whether a proof was used before, it opens nothing (503)."""
+    api = sqlite_api
+    token = await bound_token(api, client_id_of)
+    await api.application.bookkeeping.close()
+    answer = await read(api, token, KEY.proof("GET", url(api, PRODUCTS), token=token))
+    assert answer.status_code == 503
+    assert (await ask(api, client_id_of, KEY.proof("POST", url(api, TOKEN)))).status_code == 503
+
+
+@pytest.fixture
+async def client_id_of(sqlite_api: Api) -> str:
+    return await add_client(sqlite_api.application, sqlite_api.world.tenants["a"])

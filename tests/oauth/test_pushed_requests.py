@@ -88,7 +88,8 @@ async def test_what_stands_beside_it_counts_for_nothing(api: Api) -> None:
 
 WRONG = {
     "no response type": ({"response_type": None}, "invalid_request"),
-    "another response type": ({"response_type": "token"}, "unsupported_response_type"),
+    "a response type that is not its own": ({"response_type": "token"}, "unauthorized_client"),
+    "another response type": ({"response_type": "code token"}, "unsupported_response_type"),
     "an unregistered redirect URI": ({"redirect_uri": "https://evil.example/"}, "invalid_request"),
     "no challenge": ({"code_challenge": None}, "invalid_request"),
     "a plain challenge": ({"code_challenge_method": "plain"}, "invalid_request"),

@@ -116,6 +116,8 @@ async def test_a_super_admin_makes_a_tenant(door: Door) -> None:
             "registration": True,
             "sessionCookie": False,
             "requireVerifiedEmail": False,
+            "clientRegistration": "off",
+            "clientMetadataDocuments": False,
             "requestsPerMinute": None,
             "requestsPerHour": None,
             "logoUrl": None,
