@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from msgspec import UNSET, UnsetType
@@ -36,14 +36,13 @@ VerifiedOption = Annotated[
     bool | None, typer.Option("--verified/--no-verified", help="Log in with a confirmed address only.")
 ]
 ClientsOption = Annotated[
-    ClientRegistration | None, typer.Option("--client-registration", help="Who may register OAuth clients.")
+    ClientRegistration | None, typer.Option("--client-registration", metavar="WHO", help="off, token or open.")
 ]
 DocumentsOption = Annotated[
-    bool | None, typer.Option("--client-documents/--no-client-documents", help="Clients by metadata document.")
+    Literal["on", "off"] | None,
+    typer.Option("--client-documents", metavar="WHETHER", help="on or off: clients by metadata document."),
 ]
-LogoOption = Annotated[
-    str | None, typer.Option("--logo", metavar="URL", help="Picture on the pages; an empty text for none.")
-]
+LogoOption = Annotated[str | None, typer.Option("--logo", metavar="URL", help="Picture on the pages; '' for none.")]
 OriginOption = Annotated[
     list[str] | None, typer.Option("--origin", metavar="URL", help="Web origin that may call; repeatable.")
 ]
@@ -92,7 +91,7 @@ def list_tenants(
 
 
 def change(  # noqa: PLR0913 - each is an option
-    tenant: Annotated[str, typer.Argument(metavar="SLUG_OR_ID", show_default=False)],
+    tenant: Annotated[str, typer.Argument(metavar="SLUG_OR_ID", show_default=False, hidden=True)],
     *,
     name: Annotated[str | None, typer.Option("--name", help="New name.")] = None,
     slug: Annotated[str | None, typer.Option("--slug", help="New slug.")] = None,
@@ -120,7 +119,7 @@ def change(  # noqa: PLR0913 - each is an option
         session_cookie=_or_unset(cookie),
         require_verified_email=_or_unset(verified),
         client_registration=clients or UNSET,
-        client_metadata_documents=_or_unset(documents),
+        client_metadata_documents=UNSET if documents is None else documents == "on",
         requests_per_minute=_limit(per_minute, "--per-minute", REQUESTS_PER_MINUTE_MAX),
         requests_per_hour=_limit(per_hour, "--per-hour", REQUESTS_PER_HOUR_MAX),
         logo_url=UNSET if logo is None else logo or None,
