@@ -8,6 +8,7 @@ import schemathesis
 from hypothesis import strategies as st
 
 schemathesis.openapi.format("web-origin", st.integers(1, 999).map(lambda number: f"https://shop{number}.example"))
+schemathesis.openapi.format("picture-url", st.integers(1, 999).map(lambda number: f"https://cdn.example/{number}.png"))
 schemathesis.openapi.format("cidr", st.integers(0, 255).map(lambda number: f"10.{number}.0.0/16"))
 
 

@@ -22,8 +22,10 @@ Slug = Annotated[str, Meta(pattern="^[a-z0-9-]{2,63}$")]
 WebOrigin = Annotated[str, Meta(extra_json_schema={"format": "web-origin", "examples": ["https://shop.example"]})]
 """As browsers write it; ``web_origins.py`` checks it. The format is told to readers and checked nowhere else."""
 
-LogoUrl = Annotated[str, Meta(extra_json_schema={"format": "uri", "examples": ["https://cdn.example/logo.png"]})]
-"""``web_origins.py`` checks it."""
+LogoUrl = Annotated[
+    str, Meta(extra_json_schema={"format": "picture-url", "examples": ["https://cdn.example/logo.png"]})
+]
+"""``web_origins.py`` checks it; the format is told to readers, as that of web origins."""
 
 WebOrigins = Annotated[list[WebOrigin], Meta(extra_json_schema={"maxItems": ORIGINS_MAX})]
 EmailAddress = Annotated[str, Meta(extra_json_schema={"format": "email", "maxLength": EMAIL_LENGTH_MAX})]
