@@ -237,5 +237,9 @@ def test_every_attempt_policy_says_what_a_dead_store_means() -> None:
         "code": "refuse",
         "verify_key": "count on this node",
         "token": "count on this node",
+        "client_registration": "refuse",
+        "authorize": "count on this node",
+        "device": "count on this node",
+        "user_code": "refuse",
     }
     assert Policy("a", 1, 60).when_store_is_down == "count on this node"
