@@ -70,8 +70,8 @@ class Rig:
         await change(
             self.rig.database,
             "INSERT INTO sessions (id, sid_hash, user_id, current_jti, current_issued_at, current_expires_at, address,"
-            " user_agent, created_at, refreshed_at, expires_at, ended_at)"
-            " VALUES ($1, $2, $3, '', 1, 1, '', '', 1, 1, 1, 1) ON CONFLICT (id) DO NOTHING",
+            " user_agent, created_at, refreshed_at, expires_at)"
+            " VALUES ($1, $2, $3, '', 1, 1, '', '', 1, 1, 1) ON CONFLICT (id) DO UPDATE SET ended_at = NULL",
             session_id,
             session_id.encode(),
             self.rig.user_id,
@@ -79,6 +79,7 @@ class Rig:
         await self.rig.start(client, session_id=session_id)
 
         async def work(tx: Transaction) -> None:
+            await tx.execute(Statement("UPDATE sessions SET ended_at = 1 WHERE id = $1"), session_id)
             await end_with_session(tx, session_id, START_MS)
 
         await self.rig.database.transaction(work)
