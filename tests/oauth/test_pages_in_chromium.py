@@ -98,6 +98,8 @@ class Seen:
 
     async def look(self, name: str) -> None:
         """Hold what is shown against what is promised of every page, and keep a picture of it."""
+        # A click waits for the next page's beginning; without its style sheet nothing has its size yet.
+        await self.page.wait_for_load_state("load")
         await keep_picture(self.page, f"{name}-{self.name}")
         assert await self.page.evaluate(FAULTS_OF_TEXT) == [], name
         assert await self.page.evaluate(FAULTS_OF_FIELDS) == [], name
