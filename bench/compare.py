@@ -27,7 +27,7 @@ from fill import Manifest, fill, make_bars, read_manifest
 from logins import Storm, measure_logins
 from pocketbase import start_pocketbase
 from report import Report
-from rounds import Results, run_load
+from rounds import Load, Results, run_load
 from servers import CannotMeasureError, Postgres, Server, start_fastapi_users, start_hello, start_nginx, start_watchword
 
 TABLE_WIDTH = 150
@@ -107,8 +107,16 @@ class Bench:
                     )
                     measure_logins(storm, results)
                 else:
-                    results.add(names.LOGIN, name, run_load(load, seconds=seconds, core=self._load_core))
+                    self._measure_login(name, load, results)
                 bars.advance(task)
+
+    def _measure_login(self, name: str, load: Load, results: Results) -> None:
+        # All cores for all alike: passwords are hashed on as many as there are.
+        load.server.allow_cores(set(range(os.cpu_count() or 1)))
+        try:
+            results.add(names.LOGIN, name, run_load(load, seconds=self._arguments.seconds, core=self._load_core))
+        finally:
+            load.server.allow_cores(self._server_cores)
 
     def _start(self, console: Console) -> names.Measured:
         directory, cores = self._directory, self._server_cores
