@@ -16,7 +16,8 @@ from watchword.setting_table import SETTINGS, settings_page
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "watchword"
-SOURCES = sorted(SOURCE.rglob("*.py"))
+SDK = ROOT / "sdks" / "python" / "src" / "watchword_client"
+SOURCES = [*sorted(SOURCE.rglob("*.py")), *sorted(SDK.rglob("*.py"))]
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
 FILE_LINES_MAX = 400
