@@ -81,7 +81,10 @@ class Application:
         self.invitations = self._make_invitations(foundation)
         self.api_keys = ApiKeyManager(self.database, bookkeeping=self.bookkeeping, audit=self.audit)
         self.key_verifier = KeyVerifier(
-            foundation.api_key_prover, has_request_left=foundation.limiter.has_key_request_left, audit=self.audit
+            foundation.api_key_prover,
+            dpop_proofs=foundation.dpop_proofs,
+            has_request_left=foundation.limiter.has_key_request_left,
+            audit=self.audit,
         )
         self.origins = OriginList(self.database, self.generations, of_installation=settings.allowed_origins)
         self._verification = self._make_verification(foundation)

@@ -116,11 +116,11 @@ class WrongPasswordError(NotAuthenticatedError):
 
 
 class KeyNotProvedError(NotAuthenticatedError):
-    """The access token is bound to a key, and no good DPoP proof of that key came with it (RFC 9449 §7.1)."""
+    """The access token or API key is bound to a public key, of which no good DPoP proof came along (RFC 9449 §7.1)."""
 
     code = "KEY_NOT_PROVED"
     oauth_code = "invalid_dpop_proof"
-    sentence = "This token is bound to a key; send it as DPoP with a fresh proof of that key"
+    sentence = "This credential is bound to a public key; send it as DPoP with a fresh proof of that key"
 
 
 class ExpiredSessionTokenError(WatchwordError):

@@ -41,7 +41,7 @@ CLASSES: list[tuple[WatchwordError, int, dict[str, Any]]] = [
     (errors.SpentCodeError(), 400, body_of("The code is invalid or has expired", "BadRequest", "INVALID_CODE")),
     (errors.ScanTooLongError(), 400, body_of("The query takes too long; narrow the filter or sort by an indexed field", "BadRequest", "QUERY_TOO_EXPENSIVE")),
     (errors.NotAuthenticatedError(), 401, UNAUTHORIZED),
-    (errors.KeyNotProvedError(), 401, body_of("This token is bound to a key; send it as DPoP with a fresh proof of that key", "Unauthorized", "KEY_NOT_PROVED")),
+    (errors.KeyNotProvedError(), 401, body_of("This credential is bound to a public key; send it as DPoP with a fresh proof of that key", "Unauthorized", "KEY_NOT_PROVED")),
     (errors.WrongPasswordError(), 401, body_of("The email or password provided is incorrect", "Unauthorized", "UNAUTHORIZED")),
     (errors.ExpiredSessionTokenError(), 419, body_of("The token has expired; refresh it or log in again", "TokenExpired", "TOKEN_EXPIRED")),
     (errors.ForbiddenError(), 403, FORBIDDEN),

@@ -10,6 +10,8 @@ from tenancy import ReadableAudit, make_tenant
 from watchword.api_keys.manage import ApiKeyManager
 from watchword.api_keys.verify import KeyVerifier
 from watchword.credentials.api_key import ApiKeyProver
+from watchword.credentials.dpop import DpopProofs
+from watchword.credentials.seen_proofs import SeenProofs
 from watchword.credentials.verified import VerifiedCache
 from watchword.db.database import Database
 from watchword.db.generations import Generations
@@ -36,9 +38,10 @@ def keys(database: Database, audit: ReadableAudit) -> ApiKeyManager:
 
 
 @pytest.fixture
-def verifier(prover: ApiKeyProver, audit: ReadableAudit) -> KeyVerifier:
+def verifier(prover: ApiKeyProver, database: Database, audit: ReadableAudit) -> KeyVerifier:
     limiter = Limiter(plans=PLANS, address_per_minute=1_000)
-    return KeyVerifier(prover, has_request_left=limiter.has_key_request_left, audit=audit.writer)
+    proofs = DpopProofs(SeenProofs(database), url="https://auth.example")
+    return KeyVerifier(prover, dpop_proofs=proofs, has_request_left=limiter.has_key_request_left, audit=audit.writer)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from support import START_MS
 from tenancy import ADMIN, ReadableAudit
 from watchword.api_keys.manage import ApiKeyManager, PublicKeyError, Rotation
-from watchword.api_keys.models import ChangeKey, CreateKey, IssuedKey, WantedKind
+from watchword.api_keys.models import ChangeKey, CreateKey, IssuedKey, RotateKey, WantedKind
 from watchword.credentials.api_key import ApiKeyProver, KeyMode, hash_key, is_well_formed, make_key
 from watchword.db.database import Database, Statement
 from watchword.errors import ConflictError, InvalidFieldsError, NotAuthenticatedError, NotFoundError
@@ -133,7 +133,7 @@ async def test_another_tenants_key_cannot_be_touched(
     with pytest.raises(NotFoundError):
         await keys.change(acme.id, key_id, ChangeKey(disabled=True), actor=ADMIN, now_ms=LATER_MS)
     with pytest.raises(NotFoundError):
-        await keys.rotate(acme.id, key_id, actor=ADMIN, now_ms=LATER_MS)
+        await keys.rotate(acme.id, key_id, RotateKey(), actor=ADMIN, now_ms=LATER_MS)
     with pytest.raises(NotFoundError):
         await keys.revoke(acme.id, key_id, actor=ADMIN, now_ms=LATER_MS)
     assert (await keys.get(other.id, key_id)).record == issued.record
@@ -194,7 +194,7 @@ async def test_an_ended_key_stays_ended(keys: ApiKeyManager, prover: ApiKeyProve
             with pytest.raises(ConflictError):
                 await keys.change(acme.id, issued.record.id, change, actor=ADMIN, now_ms=LATER_MS)
         with pytest.raises(ConflictError):
-            await keys.rotate(acme.id, issued.record.id, actor=ADMIN, now_ms=LATER_MS)
+            await keys.rotate(acme.id, issued.record.id, RotateKey(), actor=ADMIN, now_ms=LATER_MS)
         assert not await is_good(prover, issued.text)
 
 
@@ -203,7 +203,7 @@ async def test_rotation_overlaps(keys: ApiKeyManager, prover: ApiKeyProver, acme
     wanted = CreateKey(name="Till", kind="secret", scopes=["orders:*"], allowed_networks=["10.0.0.0/8"], rate_limit=5)
     old = await keys.create(acme.id, "test", wanted, actor=ADMIN, now_ms=START_MS)
     await prover.prove(old.text, START_MS)
-    rotation = await keys.rotate(acme.id, old.record.id, overlap_seconds=3600, actor=ADMIN, now_ms=LATER_MS)
+    rotation = await keys.rotate(acme.id, old.record.id, RotateKey(overlap_seconds=3600), actor=ADMIN, now_ms=LATER_MS)
     new = rotation.issued
     end_ms = LATER_MS + 3_600_000
     assert (rotation.old.rotated_to, rotation.old.expires_at_ms) == (new.record.id, end_ms)
@@ -224,7 +224,7 @@ async def test_rotation_without_overlap_ends_the_old_key_now(
     """With an overlap of 0 the old key, proved a moment ago, is refused on its next request."""
     old = await make(keys, acme)
     assert await is_good(prover, old.text)
-    rotation = await keys.rotate(acme.id, old.record.id, overlap_seconds=0, actor=ADMIN, now_ms=LATER_MS)
+    rotation = await keys.rotate(acme.id, old.record.id, RotateKey(overlap_seconds=0), actor=ADMIN, now_ms=LATER_MS)
     assert not await is_good(prover, old.text)
     assert await is_good(prover, rotation.issued.text)
 
@@ -232,7 +232,7 @@ async def test_rotation_without_overlap_ends_the_old_key_now(
 async def test_rotation_never_lengthens_the_old_key(keys: ApiKeyManager, acme: Tenant) -> None:
     """A key that ends before the overlap keeps its end; the new one lives as long as the old one was meant to."""
     old = await make(keys, acme, expires_at=START_S + 3600)
-    rotation = await keys.rotate(acme.id, old.record.id, actor=ADMIN, now_ms=LATER_MS)
+    rotation = await keys.rotate(acme.id, old.record.id, RotateKey(), actor=ADMIN, now_ms=LATER_MS)
     assert rotation.old.expires_at_ms == old.record.expires_at_ms
     assert rotation.issued.record.expires_at_ms == LATER_MS + 3_600_000
     for later in (None, START_S + 7200):
@@ -246,7 +246,7 @@ async def test_a_key_is_rotated_once(keys: ApiKeyManager, acme: Tenant) -> None:
     """Of 50 parallel rotations of one key exactly one succeeds, and one new key is there."""
     old = await make(keys, acme)
     results = await asyncio.gather(
-        *[keys.rotate(acme.id, old.record.id, actor=ADMIN, now_ms=LATER_MS) for _ in range(50)],
+        *[keys.rotate(acme.id, old.record.id, RotateKey(), actor=ADMIN, now_ms=LATER_MS) for _ in range(50)],
         return_exceptions=True,
     )
     assert sum(isinstance(result, Rotation) for result in results) == 1
@@ -259,7 +259,7 @@ async def test_a_disabled_key_is_not_rotated(keys: ApiKeyManager, acme: Tenant) 
     old = await make(keys, acme)
     await keys.change(acme.id, old.record.id, ChangeKey(disabled=True), actor=ADMIN, now_ms=LATER_MS)
     with pytest.raises(ConflictError):
-        await keys.rotate(acme.id, old.record.id, actor=ADMIN, now_ms=LATER_MS)
+        await keys.rotate(acme.id, old.record.id, RotateKey(), actor=ADMIN, now_ms=LATER_MS)
 
 
 async def test_revocation_is_for_ever(keys: ApiKeyManager, prover: ApiKeyProver, acme: Tenant) -> None:

@@ -74,6 +74,7 @@ async def test_a_key_is_shown_once(door: Door, acme: Tenant) -> None:
         "expiresAt": "2027-01-01T00:00:00.000Z",
         "revokedAt": None,
         "rotatedTo": None,
+        "dpopJkt": None,
     }
     target = f"/api/keys/{made['id']}"
     assert await door.json("GET", target, admin) == {**made, "lastUsedAt": None}

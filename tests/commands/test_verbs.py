@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import tomllib
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from commands.conftest import Run
+from oauth_keys import ClientKey
 from watchword.clock import iso_timestamp
 from watchword.credentials.api_key import make_key
 
@@ -173,6 +175,8 @@ def test_invitation_from_making_to_withdrawal(run: Run) -> None:
         (["members", "remove", "ann@example.com"], "ann@example.com is no member of shop"),
         (["keys", "create", "--name", "k", "--scope", "everything"], "scopes"),
         (["keys", "create", "--name", "k", "--network", "x"], "allowed_networks"),
+        (["keys", "create", "--name", "k", "--dpop-jkt", "x"], "dpop_jkt"),
+        (["keys", "create", "--name", "k", "--dpop-jwk", "none.json"], "--dpop-jwk: none.json holds no JSON object"),
         (["keys", "create", "--name", "k", "--expires-at", "2020-01-01T00:00:00Z"], "expires_at"),
         (["keys", "revoke", "key_none"], "shop has no key key_none"),
         (["keys", "rotate", "key_none"], "shop has no key key_none"),
@@ -233,6 +237,23 @@ def test_key_from_making_to_end(run: Run) -> None:
     verdict = run("keys", "verify", "--json", typed=successor)
     assert (verdict.code, verdict.json["code"]) == (1, "DISABLED")
     assert run("keys", "verify", typed=make_key("secret_key", "live")).out == "NOT_FOUND\n"
+
+
+def test_a_key_is_bound_at_the_command_line(run: Run, tmp_path: Path) -> None:
+    """A public JWK from a file, or a thumbprint, binds a key; a private JWK is refused and shown nowhere."""
+    make_tenant(run)
+    first, second = ClientKey("ES256"), ClientKey("EdDSA")
+    file = tmp_path / "key.json"
+    file.write_text(json.dumps(first.private_jwk))
+    refused = run("keys", "create", "--name", "bound", "--dpop-jwk", str(file))
+    assert (refused.code, first.private_jwk["d"] in refused.err) == (1, False)
+    file.write_text(json.dumps(first.jwk))
+    made = run("keys", "create", "--name", "bound", "--dpop-jwk", str(file))
+    [listed] = run("keys", "list", "--json").json
+    assert listed["dpopJkt"] == first.jkt
+    assert run("keys", "verify", typed=made.out).out == "KEY_NOT_PROVED\n"
+    run("keys", "rotate", listed["id"], "--dpop-jkt", second.jkt)
+    assert [key["dpopJkt"] for key in run("keys", "list", "--json").json] == [first.jkt, second.jkt]
 
 
 def test_keys_that_end_soon_are_marked(run: Run) -> None:

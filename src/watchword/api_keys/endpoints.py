@@ -77,7 +77,7 @@ class KeyEndpoints:
         rotation = await self._keys.rotate(
             _tenant_id(call),
             call.parameters["id"],
-            overlap_seconds=wanted.overlap_seconds,
+            wanted,
             actor=actor_of(call),
             now_ms=call.now_ms,
         )
@@ -107,7 +107,13 @@ class KeyEndpoints:
         verdict = await self._verifier.verify(
             _tenant_id(call),
             caller.mode if is_held_to_mode else None,
-            KeyToVerify(key=wanted.key, scopes=tuple(wanted.scopes), origin=wanted.origin, address=wanted.address),
+            KeyToVerify(
+                key=wanted.key,
+                scopes=tuple(wanted.scopes),
+                origin=wanted.origin,
+                address=wanted.address,
+                dpop=wanted.dpop,
+            ),
             now_ms=call.now_ms,
         )
         return json_response(200, _verdict_answer(verdict))
@@ -157,6 +163,7 @@ def _answer(key: ApiKey, now_ms: int) -> KeyAnswer:
         expires_at=_iso(key.expires_at_ms),
         revoked_at=_iso(key.revoked_at_ms),
         rotated_to=key.rotated_to,
+        dpop_jkt=key.dpop_jkt,
     )
 
 

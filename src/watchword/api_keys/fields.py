@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from watchword.callers.permissions import SCOPE_PATTERN
 from watchword.credentials.api_key import KeyKind
+from watchword.credentials.jwk import WrongJwkError, thumbprint_of
 from watchword.errors import InvalidFieldsError
 
 SCOPES_MAX: Final = 100
@@ -17,6 +19,9 @@ NETWORKS_MAX: Final = 100
 
 _SECONDS_MAX: Final = 253_402_300_799
 """The end of the year 9999, the last that ISO 8601 writes with four digits; milliseconds by mistake lie beyond it."""
+
+_THUMBPRINT: Final = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
+"""The base64url of a SHA-256, in its one spelling (RFC 7638 §3.1): of the last character only four bits count."""
 
 
 def require_scopes(scopes: Iterable[str], *, field: str = "scopes") -> tuple[str, ...]:
@@ -82,6 +87,29 @@ def require_lists_of_kind(kind: KeyKind, *, origins: Iterable[str], networks: It
         raise InvalidFieldsError({"allowed_origins": "must be left out: web origins are for publishable keys"})
     if kind == "publishable_key" and tuple(networks):
         raise InvalidFieldsError({"allowed_networks": "must be left out: networks are for secret keys"})
+
+
+def require_binding(kind: KeyKind, *, jkt: str | None, jwk: Mapping[str, Any] | None) -> str | None:
+    """Return the thumbprint of the public key that a key is to be bound to, named or shown; None for no such key.
+
+    Raises:
+        InvalidFieldsError: it is no thumbprint, no public key that signs proofs, both at once, or the key publishable.
+    """
+    if jkt is None and jwk is None:
+        return None
+    field = "dpop_jkt" if jwk is None else "dpop_jwk"
+    if kind == "publishable_key":
+        raise InvalidFieldsError({field: "must be left out: only secret keys can be bound to a key pair"})
+    if jwk is None:
+        if _THUMBPRINT.fullmatch(jkt or "") is None:
+            raise InvalidFieldsError({field: "must be a JWK thumbprint: 43 characters of base64url (RFC 7638)"})
+        return jkt
+    if jkt is not None:
+        raise InvalidFieldsError({field: "must be left out where dpop_jkt names the key"})
+    try:
+        return thumbprint_of(jwk)
+    except WrongJwkError as error:
+        raise InvalidFieldsError({field: f"must be a public JWK that signs: {error}"}) from None
 
 
 def _network(text: str) -> str:

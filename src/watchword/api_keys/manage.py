@@ -8,14 +8,20 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import UnsetType
 
-from watchword.api_keys.fields import require_future_ms, require_lists_of_kind, require_networks, require_scopes
+from watchword.api_keys.fields import (
+    require_binding,
+    require_future_ms,
+    require_lists_of_kind,
+    require_networks,
+    require_scopes,
+)
 from watchword.api_keys.models import (
-    OVERLAP_SECONDS_DEFAULT,
     ApiKey,
     ChangeKey,
     CreateKey,
     IssuedKey,
     ListedKey,
+    RotateKey,
 )
 from watchword.api_keys.queries import (
     find_key,
@@ -96,6 +102,7 @@ class ApiKeyManager:
             disabled_at_ms=None,
             revoked_at_ms=None,
             rotated_to=None,
+            dpop_jkt=require_binding(kind, jkt=wanted.dpop_jkt, jwk=wanted.dpop_jwk),
         )
 
         require_mode(actor, mode)
@@ -155,16 +162,18 @@ class ApiKeyManager:
         self,
         tenant_id: str,
         key_id: str,
+        wanted: RotateKey,
         *,
-        overlap_seconds: int = OVERLAP_SECONDS_DEFAULT,
         actor: Actor,
         now_ms: int,
     ) -> Rotation:
         """Make a key that takes over, and give the old one an end no later than the one it has.
 
-        The new key has all that the old one had, and as long a life from now as that one had from its making.
+        The new key has all that the old one had, and as long a life from now as that one had from its making; it stays
+        bound to the same public key unless ``wanted`` has another.
 
         Raises:
+            InvalidFieldsError: the key that it should be bound to is none.
             ForbiddenError: the key has more than the actor's own scopes, or is of another mode.
             ConflictError: the key is revoked, expired, disabled or rotated already.
             NotFoundError: this tenant has no such key.
@@ -178,8 +187,8 @@ class ApiKeyManager:
                 raise ConflictError("The key is disabled; enable it before rotating it")
             require_mode(actor, key.mode)
             require_no_wider(actor.scopes, key.scopes)
-            issued = _successor(key, actor, now_ms)
-            end_ms = now_ms + overlap_seconds * 1000
+            issued = _successor(key, wanted, actor, now_ms)
+            end_ms = now_ms + wanted.overlap_seconds * 1000
             old = msgspec.structs.replace(
                 key,
                 expires_at_ms=end_ms if key.expires_at_ms is None else min(key.expires_at_ms, end_ms),
@@ -191,7 +200,7 @@ class ApiKeyManager:
             return Rotation(issued, old)
 
         rotation = await self._database.transaction(store)
-        detail = {"new": rotation.issued.record.id, "overlapSeconds": str(overlap_seconds)}
+        detail = {"new": rotation.issued.record.id, "overlapSeconds": str(wanted.overlap_seconds)}
         self._record("key.rotated", rotation.old, actor, detail, now_ms)
         return rotation
 
@@ -301,7 +310,7 @@ def _changed_end_ms(key: ApiKey, wanted: ChangeKey, now_ms: int) -> int | None:
     return end_ms
 
 
-def _successor(key: ApiKey, actor: Actor, now_ms: int) -> IssuedKey:
+def _successor(key: ApiKey, wanted: RotateKey, actor: Actor, now_ms: int) -> IssuedKey:
     text = make_key(key.kind, key.mode)
     end_ms = None if key.expires_at_ms is None else now_ms + key.expires_at_ms - key.created_at_ms
     record = msgspec.structs.replace(
@@ -313,6 +322,7 @@ def _successor(key: ApiKey, actor: Actor, now_ms: int) -> IssuedKey:
         created_at_ms=now_ms,
         updated_at_ms=now_ms,
         expires_at_ms=end_ms,
+        dpop_jkt=require_binding(key.kind, jkt=wanted.dpop_jkt, jwk=wanted.dpop_jwk) or key.dpop_jkt,
     )
     return IssuedKey(text, record)
 

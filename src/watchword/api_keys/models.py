@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from watchword.api_keys.fields import NETWORKS_MAX, SCOPES_MAX
 from watchword.callers.permissions import SCOPE_PATTERN
 from watchword.credentials.api_key import KeyKind, KeyMode
+from watchword.credentials.foreign_jwt import JWT_CHARACTERS_MAX
 from watchword.tenants.models import Name, RequestsPerMinute, WebOrigins
 
 KindName = Literal["secret", "publishable"]
@@ -24,6 +25,8 @@ WantedScope = Annotated[str, Meta(extra_json_schema={"pattern": "^[a-z][a-z0-9_-
 Network = Annotated[str, Meta(extra_json_schema={"format": "cidr", "examples": ["198.51.100.0/24"]})]
 Networks = Annotated[list[Network], Meta(extra_json_schema={"maxItems": NETWORKS_MAX})]
 IsoTime = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Thumbprint = Annotated[str, Meta(extra_json_schema={"pattern": "^[A-Za-z0-9_-]{43}$"})]
+PublicJwk = dict[str, Any]
 """What these say is for readers; ``fields.py`` checks it and names what is wrong."""
 
 VerdictCode = Literal[
@@ -36,6 +39,7 @@ VerdictCode = Literal[
     "INSUFFICIENT_SCOPE",
     "ORIGIN_NOT_ALLOWED",
     "NETWORK_NOT_ALLOWED",
+    "KEY_NOT_PROVED",
 ]
 
 OVERLAP_SECONDS_DEFAULT = 24 * 3600
@@ -51,7 +55,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """A stored key, without the key.
 
     Shapes: times are Unix milliseconds; ``scopes`` is None when nothing narrows the key, an empty tuple leaves it
-    nothing; ``rotated_to`` is the id of the key that takes over.
+    nothing; ``rotated_to`` is the id of the key that takes over; ``dpop_jkt`` is the thumbprint (RFC 7638) of the
+    public key that it is bound to, None for a key that is good by itself.
     """
 
     id: str
@@ -72,6 +77,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     disabled_at_ms: int | None
     revoked_at_ms: int | None
     rotated_to: str | None
+    dpop_jkt: str | None = None
 
     def status(self, now_ms: int) -> Status:
         """Say what has become of the key."""
@@ -105,17 +111,30 @@ class ListedKey(msgspec.Struct, frozen=True):
     last_used_at_ms: int | None
 
 
+class PresentedProof(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The DPoP proof that came along with a key, and the request of it: method and full URL, as the caller sent it."""
+
+    proof: Annotated[str, Meta(max_length=JWT_CHARACTERS_MAX)]
+    method: Annotated[str, Meta(max_length=40)]
+    url: Annotated[str, Meta(max_length=2000)]
+
+    def __repr__(self) -> str:
+        return f"PresentedProof({self.method!r})"
+
+
 class KeyToVerify(msgspec.Struct, frozen=True, kw_only=True):
     """A key that a tenant's own service was given, and what it is wanted for.
 
     Shapes: ``origin`` and ``address`` are those of the service's own caller; a key that is bound to origins or
-    networks is refused without them.
+    networks is refused without them. ``dpop`` is there where the key came as DPoP: one that is bound to a public key
+    is refused without it, every other with it.
     """
 
     key: str
     scopes: tuple[str, ...] = ()
     origin: str | None = None
     address: str | None = None
+    dpop: PresentedProof | None = None
 
     def __repr__(self) -> str:
         return "KeyToVerify()"
@@ -140,7 +159,8 @@ class CreateKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     Shapes: ``mode`` left out is the caller's; ``scopes`` are ``resource:action``, None narrows nothing; ``expires_at``
     is ISO 8601 with a time zone, or Unix seconds; ``allowed_origins`` are for publishable keys, ``allowed_networks``
-    (CIDR) for secret ones; ``rate_limit`` is requests per minute.
+    (CIDR) for secret ones; ``rate_limit`` is requests per minute; ``dpop_jkt`` (the thumbprint, RFC 7638) or
+    ``dpop_jwk`` (the public key itself) binds a secret key to a key pair.
     """
 
     name: Name
@@ -151,6 +171,8 @@ class CreateKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     allowed_origins: WebOrigins = []
     allowed_networks: Networks = []
     rate_limit: RequestsPerMinute | None = None
+    dpop_jkt: Thumbprint | None = None
+    dpop_jwk: PublicJwk | None = None
 
 
 class ChangeKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -166,9 +188,14 @@ class ChangeKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class RotateKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """How long the old key goes on beside the new one; 0 ends it now."""
+    """How long the old key goes on beside the new one; 0 ends it now.
+
+    Shapes: ``dpop_jkt`` or ``dpop_jwk`` binds the new key to another key pair; without them it is bound as the old one.
+    """
 
     overlap_seconds: OverlapSeconds = OVERLAP_SECONDS_DEFAULT
+    dpop_jkt: Thumbprint | None = None
+    dpop_jwk: PublicJwk | None = None
 
 
 class RevokeOwnKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -187,6 +214,7 @@ class VerifyKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     scopes: Annotated[list[WantedScope], Meta(max_length=100)] = []
     origin: Annotated[str, Meta(max_length=300)] | None = None
     address: Annotated[str, Meta(max_length=64)] | None = None
+    dpop: PresentedProof | None = None
 
     def __repr__(self) -> str:
         return "VerifyKey()"
@@ -217,6 +245,7 @@ class KeyAnswer(msgspec.Struct, rename="camel", kw_only=True):
     expires_at: str | None
     revoked_at: str | None
     rotated_to: str | None
+    dpop_jkt: str | None
     last_used_at: str | UnsetType | None = UNSET
 
     def __repr__(self) -> str:

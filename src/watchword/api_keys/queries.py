@@ -27,7 +27,8 @@ class Reader(Protocol):
 
 _KEY: Final = (
     "id, tenant_id, kind, mode, name, first_characters, last_characters, scopes, allowed_origins, allowed_networks, "
-    "rate_limit_per_minute, created_by, created_at, updated_at, expires_at, disabled_at, revoked_at, rotated_to"
+    "rate_limit_per_minute, created_by, created_at, updated_at, expires_at, disabled_at, revoked_at, rotated_to, "
+    "dpop_jkt"
 )
 
 _FIND_KEY: Final = Statement(f"SELECT {_KEY} FROM api_keys WHERE tenant_id = $1 AND id = $2")
@@ -36,7 +37,7 @@ _LOCK_KEY: Final = Statement(f"UPDATE api_keys SET updated_at = $3 WHERE tenant_
 _INSERT_KEY: Final = Statement(
     "INSERT INTO api_keys (id, tenant_id, kind, mode, name, first_characters, last_characters, scopes, "
     "allowed_origins, allowed_networks, rate_limit_per_minute, created_by, created_at, updated_at, expires_at, "
-    "key_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+    "dpop_jkt, key_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
 )
 _UPDATE_KEY: Final = Statement(
     "UPDATE api_keys SET name = $3, scopes = $4, allowed_origins = $5, allowed_networks = $6, "
@@ -94,6 +95,7 @@ async def insert_key(transaction: Transaction, key: ApiKey, key_hash: bytes) -> 
         key.created_at_ms,
         key.updated_at_ms,
         key.expires_at_ms,
+        key.dpop_jkt,
         key_hash,
     )
 
@@ -157,4 +159,5 @@ def _api_key(row: Row) -> ApiKey:
         disabled_at_ms=row[15],
         revoked_at_ms=row[16],
         rotated_to=row[17],
+        dpop_jkt=row[18],
     )

@@ -11,7 +11,9 @@ from watchword.audit.writer import AuditWriter
 from watchword.callers.caller import Caller, CallerKind
 from watchword.callers.permissions import SCOPE_PATTERN, require_permission
 from watchword.credentials.api_key import ApiKeyProver, KeyKind, KeyMode, KeyProof
+from watchword.credentials.dpop import DpopProofs, request_elsewhere
 from watchword.errors import ForbiddenError, InvalidFieldsError
+from watchword.oauth_errors import InvalidDpopProofError
 
 
 class HasRequestLeft(Protocol):
@@ -25,8 +27,16 @@ class HasRequestLeft(Protocol):
 class KeyVerifier:
     """Judges keys for the tenant they belong to."""
 
-    def __init__(self, prover: ApiKeyProver, *, has_request_left: HasRequestLeft, audit: AuditWriter) -> None:
+    def __init__(
+        self,
+        prover: ApiKeyProver,
+        *,
+        dpop_proofs: DpopProofs,
+        has_request_left: HasRequestLeft,
+        audit: AuditWriter,
+    ) -> None:
         self._prover = prover
+        self._dpop_proofs = dpop_proofs
         self._has_request_left = has_request_left
         self._audit = audit
 
@@ -64,11 +74,24 @@ class KeyVerifier:
             return "NETWORK_NOT_ALLOWED"
         if not _holds_all(proof, wanted.scopes):
             return "INSUFFICIENT_SCOPE"
+        if not await self._is_key_proved(proof, wanted, now_ms):
+            return "KEY_NOT_PROVED"
         limit = proof.rate_limit_per_minute
         # Last, so that a use which is refused anyway takes nothing from the limit.
         if limit is not None and not await self._has_request_left(proof.key_id, limit, now_ms):
             return "RATE_LIMITED"
         return "VALID"
+
+    async def _is_key_proved(self, proof: KeyProof, wanted: KeyToVerify, now_ms: int) -> bool:
+        """Say whether a bound key came with a proof of its public key, and one that is not bound without any."""
+        if wanted.dpop is None or proof.jkt is None:
+            return wanted.dpop is None and proof.jkt is None
+        try:
+            request = request_elsewhere(wanted.dpop.method, wanted.dpop.url, wanted.key)
+            await self._dpop_proofs.require(wanted.dpop.proof, request, now_ms, jkt=proof.jkt)
+        except InvalidDpopProofError:
+            return False
+        return True
 
 
 def kind_name(kind: KeyKind) -> KindName:

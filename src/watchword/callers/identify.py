@@ -54,7 +54,7 @@ _NEVER_MS: Final = 2**63 - 1
 class Presented(msgspec.Struct):
     """The credentials that a request carries, told apart by shape and not yet proved.
 
-    ``is_bound`` says that the access token came under the scheme of those bound to a key.
+    ``is_bound`` says that an access token or a secret key came under the scheme of those bound to a public key.
     """
 
     session_token: str | None = None
@@ -174,6 +174,8 @@ class Identifier:
         _require_server(request, key)
         _require_network(request, key)
         self._tenants.require_same_tenant(request, key)
+        if presented.is_bound or key.jkt is not None:
+            await self._require_key(request, presented, key.jkt, now_ms)
         if presented.publishable_key is not None:
             beside = await self._prove_publishable(request, presented.publishable_key, now_ms)
             self._tenants.require_agreement(key, beside)
@@ -219,13 +221,14 @@ class Identifier:
         return _access_identity(proof)
 
     async def _require_key(self, request: Request, presented: Presented, jkt: str | None, now_ms: int) -> None:
-        # A bound token counts under its own scheme alone, and an unbound one never there (RFC 9449 §7.1, §7.2).
+        # What is bound counts under its own scheme alone, and what is not never there (RFC 9449 §7.1, §7.2).
         if jkt is None:
-            raise NotAuthenticatedError(reason="the access token is bound to no key")
+            raise NotAuthenticatedError(reason="the credential is bound to no public key")
         proof = request.header(b"dpop")
         if not presented.is_bound or proof is None:
-            raise KeyNotProvedError(cause="a bound access token came without a proof of its key")
-        proved = ProvedRequest(request.method, request.addressed_path, presented.access_token)
+            raise KeyNotProvedError(cause="a bound credential came without a proof of its public key")
+        credential = presented.access_token or presented.secret_key
+        proved = ProvedRequest(request.method, request.addressed_path, credential)
         try:
             await self._dpop_proofs.require(proof, proved, now_ms, jkt=jkt)
         except InvalidDpopProofError as error:
@@ -303,12 +306,12 @@ def _take_authorization(presented: Presented, value: str) -> None:
         raise NotAuthenticatedError(reason="authorization scheme")
     if has_access_token_shape(credential):
         presented.access_token = credential
-    elif presented.is_bound:
-        raise NotAuthenticatedError(reason="only an access token can be bound to a key")
-    elif has_session_token_shape(credential):
-        presented.session_token = credential
     elif credential.startswith("sk_") and has_key_shape(credential):
         presented.secret_key = credential
+    elif presented.is_bound:
+        raise NotAuthenticatedError(reason="only an access token or a secret key can be bound to a public key")
+    elif has_session_token_shape(credential):
+        presented.session_token = credential
     else:
         raise NotAuthenticatedError(reason="bearer shape")
 

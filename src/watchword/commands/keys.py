@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import typer
 
 from watchword.api_keys.manage import Rotation
-from watchword.api_keys.models import CreateKey, IssuedKey, KeyToVerify, KindName, ListedKey, Verdict
+from watchword.api_keys.models import (
+    CreateKey,
+    IssuedKey,
+    KeyToVerify,
+    KindName,
+    ListedKey,
+    RotateKey,
+    Verdict,
+)
 from watchword.app import Application
 from watchword.commands.acting import (
     LIST_LIMIT,
     AfterOption,
+    CommandError,
     DataOption,
     JsonOption,
     LimitOption,
@@ -31,6 +42,12 @@ from watchword.tenants.models import Tenant
 
 IdArgument = Annotated[str, typer.Argument(metavar="KEY_ID", show_default=False)]
 ScopeOption = Annotated[list[str] | None, typer.Option("--scope", metavar="SCOPE", help="Like products:read.")]
+JktOption = Annotated[
+    str | None, typer.Option("--dpop-jkt", metavar="THUMBPRINT", help="Bind it to the public key of this thumbprint.")
+]
+JwkOption = Annotated[
+    Path | None, typer.Option("--dpop-jwk", metavar="FILE", help="Bind it to the public JWK in this file.")
+]
 
 _COLUMNS = ("id", "name", "kind", "mode", "status", "endsSoon", "key", "lastUsedAt")
 _OVERLAP_SECONDS: Final = 24 * 3600
@@ -59,6 +76,8 @@ def create(  # noqa: PLR0913 - each is an option
     network: Annotated[list[str] | None, typer.Option("--network", metavar="CIDR", help="Secret: from here.")] = None,
     expires_at: Annotated[str | None, typer.Option("--expires-at", metavar="TIME", help="ISO 8601.")] = None,
     rate_limit: Annotated[int | None, typer.Option("--rate-limit", min=1, help="Requests a minute.")] = None,
+    dpop_jkt: JktOption = None,
+    dpop_jwk: JwkOption = None,
     tenant: TenantOption = None,
     data: DataOption = None,
 ) -> None:
@@ -72,6 +91,8 @@ def create(  # noqa: PLR0913 - each is an option
         allowed_origins=origin or [],
         allowed_networks=network or [],
         rate_limit=rate_limit,
+        dpop_jkt=dpop_jkt,
+        dpop_jwk=_read_jwk(dpop_jwk),
     )
 
     async def work(application: Application) -> IssuedKey:
@@ -108,10 +129,13 @@ def rotate(
     overlap_seconds: Annotated[
         int, typer.Option("--overlap-seconds", min=0, max=_OVERLAP_SECONDS_MAX, help="How long the old key goes on.")
     ] = _OVERLAP_SECONDS,
+    dpop_jkt: JktOption = None,
+    dpop_jwk: JwkOption = None,
     tenant: TenantOption = None,
     data: DataOption = None,
 ) -> None:
     """Make a key that takes over, print it, and give the old one an end."""
+    wanted = RotateKey(overlap_seconds=overlap_seconds, dpop_jkt=dpop_jkt, dpop_jwk=_read_jwk(dpop_jwk))
 
     async def work(application: Application) -> Rotation:
         owner = await get_tenant(application, tenant)
@@ -119,7 +143,7 @@ def rotate(
             return await application.api_keys.rotate(
                 owner.id,
                 key_id,
-                overlap_seconds=overlap_seconds,
+                wanted,
                 actor=OPERATOR,
                 now_ms=application.clock.now_ms(),
             )
@@ -175,6 +199,18 @@ def verify(
         raise typer.Exit(1)
 
 
+def _read_jwk(path: Path | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    try:
+        jwk = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        jwk = None
+    if not isinstance(jwk, dict):
+        raise CommandError(f"--dpop-jwk: {path} holds no JSON object that can be read")
+    return jwk
+
+
 @contextlib.contextmanager
 def _named(owner: Tenant, key_id: str) -> Iterator[None]:
     """Say which key was not found, and where."""
@@ -202,5 +238,6 @@ def _row(listed: ListedKey, now_ms: int) -> Row:
         "expiresAt": moment(record.expires_at_ms),
         "revokedAt": moment(record.revoked_at_ms),
         "rotatedTo": record.rotated_to,
+        "dpopJkt": record.dpop_jkt,
         "lastUsedAt": moment(listed.last_used_at_ms),
     }

@@ -47,7 +47,8 @@ class KeyProof(msgspec.Struct, frozen=True):
 
     Shapes: ``scopes`` is None when nothing narrows the key; an empty ``allowed_origins`` or ``allowed_networks``
     allows all; ``expires_at_ms`` is Unix time; ``plan`` and what follows it are the tenant's, the two
-    numbers None for its plan's.
+    numbers None for its plan's; ``jkt`` is the thumbprint of the public key it is bound to, if to any: then the key
+    alone proves nobody yet.
     """
 
     key_id: str
@@ -64,6 +65,7 @@ class KeyProof(msgspec.Struct, frozen=True):
     tenant_origins: tuple[str, ...]
     requests_per_minute: int | None
     requests_per_hour: int | None
+    jkt: str | None = None
 
 
 class KeyVerdict(msgspec.Struct, frozen=True):
@@ -204,4 +206,5 @@ def _proof_of(stored: StoredKey) -> KeyProof:
         tenant_origins=stored.tenant_settings.allowed_origins,
         requests_per_minute=stored.tenant_settings.requests_per_minute,
         requests_per_hour=stored.tenant_settings.requests_per_hour,
+        jkt=stored.dpop_jkt,
     )

@@ -44,12 +44,20 @@ class _Claims(msgspec.Struct, frozen=True):
     ath: str | None = None
 
 
+Origin = tuple[str, str, int | None]
+"""Scheme, host and port."""
+
+
 class ProvedRequest(msgspec.Struct, frozen=True):
-    """What a proof must be made for: the method and the URL, without its query, that the request was sent to."""
+    """What a proof must be made for: the method and the URL, without its query, that the request was sent to.
+
+    Shapes: ``access_token`` is the token or key that came along; ``origin`` is None for a request to this server.
+    """
 
     method: str
     path: str
     access_token: str | None = None
+    origin: Origin | None = None
 
     def __repr__(self) -> str:
         return f"ProvedRequest({self.method!r}, {self.path!r})"
@@ -95,22 +103,35 @@ class DpopProofs:
     def _require_request(self, claims: _Claims, request: ProvedRequest) -> None:
         if claims.htm != request.method:
             raise InvalidDpopProofError(cause="the DPoP proof is for another method")
-        if not self._is_for(claims.htu, request.path):
+        # As RFC 9449 §4.3 wants: without query and fragment, after RFC 3986 §6.2.2 and §6.2.3.
+        if _place_of(claims.htu) != (request.origin or self._origin, request.path):
             raise InvalidDpopProofError(cause="the DPoP proof is for another URL")
         if request.access_token is not None and claims.ath != _hash(request.access_token):
             raise InvalidDpopProofError(cause="the DPoP proof is for another token")
 
-    def _is_for(self, htu: str, path: str) -> bool:
-        """Compare as RFC 9449 §4.3 wants: without query and fragment, after RFC 3986 §6.2.2 and §6.2.3."""
-        if not _URL_CHARACTERS.fullmatch(htu):
-            return False
-        try:
-            parts = urlsplit(htu)
-            origin = _origin_of(parts.scheme, parts.hostname, parts.port)
-            named = decode_path(parts.path.encode("ascii"))
-        except ValueError:
-            return False
-        return "@" not in parts.netloc and origin == self._origin and (named or "/") == path
+
+def request_elsewhere(method: str, url: str, access_token: str) -> ProvedRequest:
+    """Return a request to another server, by its URL as it was sent.
+
+    Raises:
+        InvalidDpopProofError: it is no URL that a proof could be for.
+    """
+    place = _place_of(re.split("[?#]", url, maxsplit=1)[0])
+    if place is None:
+        raise InvalidDpopProofError(cause="the request that the DPoP proof should be for has no readable URL")
+    return ProvedRequest(method, place[1], access_token, place[0])
+
+
+def _place_of(url: str) -> tuple[Origin, str] | None:
+    if not _URL_CHARACTERS.fullmatch(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        origin = _origin_of(parts.scheme, parts.hostname, parts.port)
+        path = decode_path(parts.path.encode("ascii"))
+    except ValueError:
+        return None
+    return None if "@" in parts.netloc else (origin, path or "/")
 
 
 def _read(proof: str, algorithms: Collection[str]) -> tuple[ForeignJwt, ForeignKey]:
@@ -146,7 +167,7 @@ def _require_time(claims: _Claims, now_s: float) -> None:
         raise InvalidDpopProofError(cause="the DPoP proof is from the future")
 
 
-def _origin_of(scheme: str, host: str | None, port: int | None) -> tuple[str, str, int | None]:
+def _origin_of(scheme: str, host: str | None, port: int | None) -> Origin:
     return scheme, host or "", _PORTS.get(scheme) if port is None else port
 
 

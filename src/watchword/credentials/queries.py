@@ -49,7 +49,7 @@ END_EVERY_SESSION: Final = Statement("UPDATE sessions SET ended_at = $1 WHERE en
 FIND_KEY: Final = Statement("""
     SELECT k.id, k.tenant_id, k.kind, k.mode, k.scopes, k.allowed_origins, k.allowed_networks,
         k.rate_limit_per_minute, k.expires_at, k.disabled_at, k.revoked_at, t.plan, t.settings, t.disabled_at,
-        t.slug
+        t.slug, k.dpop_jkt
     FROM api_keys k
     JOIN tenants t ON t.id = k.tenant_id
     WHERE k.key_hash = $1
@@ -173,6 +173,7 @@ class StoredKey(msgspec.Struct, frozen=True):
     tenant_disabled_at_ms: int | None
     tenant_slug: str
     tenant_settings: ServedSettings
+    dpop_jkt: str | None = None
 
 
 class StoredSigningKey(msgspec.Struct, frozen=True):
@@ -230,6 +231,7 @@ async def find_key(reader: Reader, key_hash: bytes) -> StoredKey | None:
         tenant_settings=_served_settings(row[12]),
         tenant_disabled_at_ms=row[13],
         tenant_slug=row[14],
+        dpop_jkt=row[15],
     )
 
 

@@ -121,6 +121,7 @@ class SubjectTokens:
             user_id=None,
             scopes=proof.scopes,
             ends_at_s=None if proof.expires_at_ms is None else proof.expires_at_ms // 1000,
+            jkt=proof.jkt,
             subjects=(f"key:{proof.key_id}",),
         )
 

@@ -48,6 +48,7 @@ _SECURITY_SCHEMES: Final = {
     "session": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     "sessionCookie": {"type": "apiKey", "in": "cookie", "name": "__Host-watchword"},
     "secretKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "boundKey": {"type": "http", "scheme": "dpop"},
     "publishableKey": {"type": "apiKey", "in": "header", "name": "X-Publishable-Key"},
 }
 
@@ -233,7 +234,7 @@ def _refusals(route: Route) -> dict[int, str]:
 
 def _security(route: Route) -> list[dict[str, list[str]]]:
     user: list[dict[str, list[str]]] = [{"session": []}, {"sessionCookie": []}]
-    key: list[dict[str, list[str]]] = [{"secretKey": []}]
+    key: list[dict[str, list[str]]] = [{"secretKey": []}, {"boundKey": []}]
     publishable: list[dict[str, list[str]]] = [{"publishableKey": []}]
     if route.callers == "user":
         return user
