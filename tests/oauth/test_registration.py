@@ -171,12 +171,12 @@ async def test_a_tenant_must_be_named(open_api: Api, path: str) -> None:
     assert (await register(open_api, path=path)).status_code == 404
 
 
-async def make_key(api: Api, scopes: list[str] | None, *, tenant: str = "a") -> str:
+async def make_key(api: Api, scopes: list[str] | None, *, tenant: str = "a", dpop_jkt: str | None = None) -> str:
     """Make a secret key with these scopes."""
     issued = await api.application.api_keys.create(
         api.world.tenants[tenant],
         "live",
-        CreateKey(name="registrations", kind="secret", scopes=scopes),
+        CreateKey(name="registrations", kind="secret", scopes=scopes, dpop_jkt=dpop_jkt),
         actor=OPERATOR,
         now_ms=api.application.clock.now_ms(),
     )
@@ -197,6 +197,7 @@ async def test_a_tenant_may_want_a_token(api: Api) -> None:
         await make_key(api, ["clients:*"]),
         await make_key(api, ["clients:read"]),
         await make_key(api, ["clients:write"], tenant="b"),
+        await make_key(api, ["clients:write"], dpop_jkt=ClientKey("ES256").jkt),
     )
     for token in wrong:
         answer = await register(api, token=token)

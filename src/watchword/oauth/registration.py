@@ -227,8 +227,13 @@ async def has_room(tx: Transaction, tenant_id: str, source: ClientSource, now_ms
 
 
 def _is_for_registration(key: KeyProof | None, tenant: Tenant) -> bool:
-    """A key counts only if its scopes name this very permission: no key that was made for data lets clients in."""
-    if key is None or key.kind != "secret_key" or key.tenant_id != tenant.id or key.scopes is None:
+    """A key counts only if its scopes name this very permission: no key that was made for data lets clients in.
+
+    One that is bound to a key pair does not: nothing here would prove the pair.
+    """
+    if key is None or key.kind != "secret_key" or key.jkt is not None:
+        return False
+    if key.tenant_id != tenant.id or key.scopes is None:
         return False
     return _PERMISSION in key.scopes and is_in_scope(key.scopes, _PERMISSION)
 
