@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from oauth_flow import Flow, refused
+from watchword.db.database import Transaction
+from watchword.errors import ConflictError
+from watchword.tenants.actor import OPERATOR
 from world import Api
 
 OFFLINE = ("openid", "offline_access", "products:read")
@@ -53,6 +57,36 @@ async def withdraw_as_user(api: Api, flow: Flow) -> None:
     own = next(doc["id"] for doc in docs if doc["clientId"] == flow.client.id)
     assert (await api.call("DELETE", f"/api/users/grants/{own}", who="editor_a")).status_code == 200
 
+
+async def remove_as_operator(api: Api, _flow: Flow) -> None:
+    """The operator removes the member."""
+    world = api.world
+    await api.application.members.remove(
+        world.tenants["a"], world.users["editor_a"], actor=OPERATOR, now_ms=api.application.clock.now_ms()
+    )
+
+
+async def consent_to(api: Api, flow: Flow) -> None:
+    """Let the server remember what the editor allowed the client."""
+
+    async def keep(tx: Transaction) -> None:
+        await api.application.oauth.grants.keep_consent(
+            tx,
+            flow.client,
+            user_id=api.world.users["editor_a"],
+            scopes=OFFLINE,
+            resources=(flow.resource,),
+            now_ms=api.application.clock.now_ms(),
+        )
+
+    await api.application.database.transaction(keep)
+
+
+LEAVING: dict[str, Callable[[Api, Flow], Awaitable[None]]] = {
+    "user disabled": disable_user,
+    "member removed": remove_member,
+    "member removed by the operator": remove_as_operator,
+}
 
 WAYS: dict[str, tuple[Callable[[Api, Flow], Awaitable[None]], tuple[str, int]]] = {
     "client disabled": (disable_client, ("invalid_client", 401)),
@@ -122,3 +156,49 @@ async def test_a_grant_that_a_client_lost_gives_nothing_more(api: Api) -> None:
     assert "products:write" not in narrowed.json()["scope"].split()
     assert (await api.call("PATCH", target, who="admin_a", json={"grants": []})).status_code == 200
     refused(await flow.refresh(narrowed.json()["refresh_token"]), "unauthorized_client")
+
+
+async def take_in_again(api: Api) -> None:
+    """The operator opens the account, and an administrator makes its owner a member, as far as either is needed."""
+    now_ms = api.application.clock.now_ms()
+    await api.application.users.enable_user(api.world.users["editor_a"], now_ms=now_ms)
+    email = (await api.application.users.find_user(api.world.users["editor_a"])).email  # type: ignore[union-attr]
+    with contextlib.suppress(ConflictError):
+        await api.application.members.add(
+            api.world.tenants["a"], email, role="tenant-editor", actor=OPERATOR, now_ms=now_ms
+        )
+
+
+@pytest.mark.parametrize("way", ["user disabled", "member removed", "member removed by the operator"])
+async def test_who_is_taken_in_again_allows_anew(doors: tuple[Api, Api], way: str) -> None:
+    """What somebody allowed before leaving stays ended, codes not yet spent too, and consent is asked for again."""
+    first, second = doors
+    flow = await Flow.begin(first)
+    there = flow.at(second)
+    given = await there.tokens(scopes=OFFLINE)
+    spare = await flow.code(scopes=OFFLINE)
+    await consent_to(first, flow)
+    await LEAVING[way](first, flow)
+    await take_in_again(first)
+    assert await there.reads(given["access_token"]) == 401
+    refused(await there.refresh(given["refresh_token"]))
+    refused(await there.exchange(spare))
+    grants = first.application.oauth.grants
+    assert await grants.find_consent(flow.client.tenant_id, first.world.users["editor_a"], flow.client.id) is None
+
+
+async def test_who_leaves_one_tenant_keeps_the_other(api: Api) -> None:
+    """Removed from one tenant, a member of two keeps what was allowed in the other."""
+    flow, other = await Flow.begin(api), await Flow.begin(api, tenant="b")
+    who = api.world.users["editor_a"]
+    email = (await api.application.users.find_user(who)).email  # type: ignore[union-attr]
+    now_ms = api.application.clock.now_ms()
+    await api.application.members.add(
+        api.world.tenants["b"], email, role="tenant-viewer", actor=OPERATOR, now_ms=now_ms
+    )
+    kept = await other.tokens(scopes=OFFLINE)
+    await consent_to(api, other)
+    await remove_member(api, flow)
+    assert await other.reads(kept["access_token"]) == 200
+    assert (await other.refresh(kept["refresh_token"])).status_code == 200
+    assert await api.application.oauth.grants.find_consent(api.world.tenants["b"], who, other.client.id) is not None

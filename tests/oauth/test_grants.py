@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 import pytest
 
 from grants_rig import API, GrantsRig, change, make_client
 from support import START_MS
 from tenancy import make_tenant
+from watchword.credentials.standing_end import end_with_membership
+from watchword.db.database import Statement, Transaction
 from watchword.oauth.models import StoredGrant
-from watchword.oauth_errors import InvalidGrantError
+from watchword.oauth_errors import AccessDeniedError, InvalidGrantError
 
 DAY_MS = 86_400_000
 
@@ -92,6 +97,36 @@ async def test_a_grant_falls_with_what_it_stands_on(rig: GrantsRig, statement: s
     grant = await rig.start()
     await change(rig.database, statement)
     assert not await is_living(rig, grant)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE users SET disabled_at = 1", "DELETE FROM memberships"])
+async def test_who_is_no_member_allows_nothing(rig: GrantsRig, statement: str) -> None:
+    """A removal between the page and the answer is not followed by a grant or a remembered consent."""
+    await change(rig.database, statement)
+    with pytest.raises(AccessDeniedError):
+        await rig.start()
+    with pytest.raises(AccessDeniedError):
+        await keep(rig, "openid")
+
+
+async def test_no_grant_slips_by_a_removal(rig: GrantsRig) -> None:
+    """Of grants that begin while their user is removed, each is refused or ended with the membership."""
+
+    async def remove() -> None:
+        async def work(tx: Transaction) -> None:
+            await tx.execute(Statement("DELETE FROM memberships WHERE user_id = $1"), rig.user_id)
+            await end_with_membership(tx, rig.tenant_id, rig.user_id, START_MS)
+
+        await rig.database.transaction(work)
+
+    async def begin() -> None:
+        with contextlib.suppress(AccessDeniedError):
+            await rig.start()
+
+    await asyncio.gather(*(begin() for _ in range(20)), remove(), *(begin() for _ in range(20)))
+    row = await rig.database.fetch_row(Statement("SELECT count(*) FROM oauth_grants WHERE ended_at IS NULL"))
+    assert row is not None
+    assert row[0] == 0
 
 
 async def add_session(rig: GrantsRig, session_id: str) -> None:

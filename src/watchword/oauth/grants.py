@@ -12,6 +12,7 @@ import msgspec
 
 from watchword.credentials.queries import Reader
 from watchword.credentials.session_end import may_begin_in
+from watchword.credentials.standing_end import may_begin_as_member
 from watchword.db.database import Database, Transaction
 from watchword.ids import make_id
 from watchword.oauth.models import Consent, GrantState, OAuthClient, StoredGrant
@@ -24,7 +25,7 @@ from watchword.oauth.queries_grants import (
     insert_grant,
     put_consent,
 )
-from watchword.oauth_errors import InvalidGrantError, LoginRequiredError
+from watchword.oauth_errors import AccessDeniedError, InvalidGrantError, LoginRequiredError
 
 OFFLINE_ACCESS: Final = "offline_access"
 """The scope that lets a grant outlive its session (OpenID Connect Core §11, Back-Channel Logout §2.7)."""
@@ -55,9 +56,12 @@ class Grants:
 
         Raises:
             LoginRequiredError: the session in which it was allowed has ended meanwhile.
+            AccessDeniedError: the user is no member meanwhile.
         """
         if user_id is not None and session_id is not None:
             await self.require_session(tx, user_id, session_id)
+        if user_id is not None:
+            await _require_member(tx, client.tenant_id, user_id)
         grant = StoredGrant(
             id=make_id("grant", now_ms),
             tenant_id=client.tenant_id,
@@ -121,7 +125,12 @@ class Grants:
         resources: tuple[str, ...],
         now_ms: int,
     ) -> Consent:
-        """Remember what a user allowed a client, beside what was allowed before."""
+        """Remember what a user allowed a client, beside what was allowed before.
+
+        Raises:
+            AccessDeniedError: the user is no member meanwhile.
+        """
+        await _require_member(tx, client.tenant_id, user_id)
         before = await find_consent(tx, client.tenant_id, user_id, client.id)
         consent = Consent(
             tenant_id=client.tenant_id,
@@ -150,6 +159,11 @@ class Grants:
         ended = await end_grants_of_consent(tx, tenant_id, user_id, client_id, now_ms)
         tx.withdraw(*(_subject(grant_id) for grant_id in ended))
         return ended
+
+
+async def _require_member(tx: Transaction, tenant_id: str, user_id: str) -> None:
+    if not await may_begin_as_member(tx, tenant_id, user_id):
+        raise AccessDeniedError(cause="the user is disabled or no member meanwhile")
 
 
 def _life_seconds(client: OAuthClient) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from watchword.audit.writer import AuditWriter
+from watchword.credentials.standing_end import end_with_membership
 from watchword.db.database import Database, Transaction
 from watchword.errors import ConflictError, InternalError, InvalidFieldsError, NotFoundError
 from watchword.tenants.actor import Actor
@@ -96,7 +97,7 @@ class Members:
         return membership
 
     async def remove(self, tenant_id: str, user_id: str, *, actor: Actor, now_ms: int) -> Membership:
-        """End a membership and whatever invitations are still on their way to the member.
+        """End a membership, what the member allowed clients, and whatever invitations are still on their way there.
 
         Raises:
             NotFoundError: the user is no member of this tenant.
@@ -107,6 +108,7 @@ class Members:
             membership = await _locked_membership(transaction, tenant_id, user_id)
             await _require_admin_left(transaction, membership, actor)
             await delete_membership(transaction, tenant_id, user_id)
+            await end_with_membership(transaction, tenant_id, user_id, now_ms)
             await delete_open_invitations_to(transaction, tenant_id, membership.email)
             transaction.withdraw(f"user:{user_id}")
             return membership

@@ -8,6 +8,7 @@ from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.credentials.password import Passwords, require_acceptable_password
 from watchword.credentials.session_token import SessionTokens
+from watchword.credentials.standing_end import forget_consents
 from watchword.db.database import Database, Transaction
 from watchword.errors import ConflictError, DuplicateError, NotFoundError, WrongPasswordError
 from watchword.ids import make_id
@@ -76,7 +77,7 @@ class Users:
         return await queries.list_users(self._database, tenant_id, after=after, limit=limit)
 
     async def disable_user(self, user_id: str, now_ms: int) -> None:
-        """Close an account: end all its sessions and make its mailed codes worthless.
+        """Close an account: end all its sessions and all it allowed clients, and make its mailed codes worthless.
 
         Raises:
             NotFoundError: no user has this id.
@@ -88,6 +89,7 @@ class Users:
             closed = await queries.disable_user(transaction, user_id, now_ms)
             await queries.withdraw_codes(transaction, user_id)
             await self._tokens.end_all(transaction, user_id, now_ms)
+            await forget_consents(transaction, user_id)
             return closed
 
         if await self._database.transaction(work):
