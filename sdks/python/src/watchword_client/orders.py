@@ -1,0 +1,119 @@
+"""Orders, for servers: placed, taken on step by step, and read, by their number."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from watchword_client.engine import Engine, Request, read_json
+from watchword_client.flow import Flow
+from watchword_client.models import Document, Result, read_rate_limit
+from watchword_client.rooms import AsyncRoom, Awaiting, Blocking, BlockingRoom
+
+
+class OrderCalls:
+    """What servers may ask about orders; names are taken as Python or as JSON spells them, also inside of values."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def create_order(
+        self,
+        *,
+        order_products: Sequence[Mapping[str, Any]],
+        total_amount: int,
+        order_number: str | None = None,
+        email: str | None = None,
+        customer_snapshot: Mapping[str, Any] | None = None,
+        shipping_address: Mapping[str, Any] | None = None,
+        payment_id: str | None = None,
+        notes: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Flow[Result[Document]]:
+        """Place an order and take its stock, once however often it is sent.
+
+        Each of ``order_products`` names a ``product`` by id and a ``quantity``; amounts are in the currency's minor
+        unit. Without ``order_number`` the server makes one.
+        """
+        given = {
+            "order_products": [dict(line) for line in order_products],
+            "total_amount": total_amount,
+            "order_number": order_number,
+            "email": email,
+            "customer_snapshot": customer_snapshot,
+            "shipping_address": shipping_address,
+            "payment_id": payment_id,
+            "notes": notes,
+        }
+        body = _camel({name: value for name, value in given.items() if value is not None})
+        headers = {} if idempotency_key is None else {"idempotency-key": idempotency_key}
+        return (yield from self._write(Request(method="POST", path="/api/orders", json=body, headers=headers)))
+
+    def update_order(
+        self,
+        *,
+        order_number: str,
+        status: str | None = None,
+        notes: str | None = None,
+        shipping_address: Mapping[str, Any] | None = None,
+        payment_id: str | None = None,
+    ) -> Flow[Result[Document]]:
+        """Take an order one step on, or change what its status leaves open."""
+        given = {
+            "status": status,
+            "notes": notes,
+            "shipping_address": shipping_address,
+            "payment_id": payment_id,
+        }
+        body = _camel({name: value for name, value in given.items() if value is not None})
+        return (
+            yield from self._write(Request(method="PATCH", path=_by_number(order_number), json=body, repeatable=False))
+        )
+
+    def get_order(self, *, order_number: str) -> Flow[Result[Document]]:
+        """Get an order."""
+        reply = yield from self._engine.perform(Request(method="GET", path=_by_number(order_number)))
+        return Result(read_json(reply), read_rate_limit(reply.headers))
+
+    def _write(self, request: Request) -> Flow[Result[Document]]:
+        reply = yield from self._engine.perform(request)
+        return Result(read_json(reply)["doc"], read_rate_limit(reply.headers))
+
+
+def generate_order_number() -> str:
+    """Make an order number: today's date as six digits (UTC), and six more at random."""
+    return f"{datetime.now(UTC):%y%m%d}{random.SystemRandom().randrange(10**6):06}"
+
+
+def _by_number(order_number: str) -> str:
+    return f"/api/orders/by-number/{quote(order_number, safe='')}"
+
+
+def _camel(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
+    if isinstance(value, Mapping):
+        return {
+            re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), name): _camel(inner) for name, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_camel(inner) for inner in value]
+    return value
+
+
+class Orders(BlockingRoom[OrderCalls]):
+    """Orders; each method blocks until it is answered."""
+
+    create_order = Blocking(OrderCalls.create_order)
+    update_order = Blocking(OrderCalls.update_order)
+    get_order = Blocking(OrderCalls.get_order)
+
+
+class AsyncOrders(AsyncRoom[OrderCalls]):
+    """Orders; each method is awaited."""
+
+    create_order = Awaiting(OrderCalls.create_order)
+    update_order = Awaiting(OrderCalls.update_order)
+    get_order = Awaiting(OrderCalls.get_order)
