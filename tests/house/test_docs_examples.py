@@ -14,7 +14,8 @@ from typing import IO
 
 import pytest
 
-from clients.npm_clients import NODE, install_clients
+from clients.npm_clients import install_clients
+from npm_packages import NODE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/first-request.md", "docs/log-in.md", "docs/api-keys.md", "docs/tenants.md",

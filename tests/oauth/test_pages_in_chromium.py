@@ -6,14 +6,13 @@ Screenshots are kept in the directory that ``SCREENSHOTS_DIRECTORY`` names.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Route
 
 from oauth_pages_world import CALLBACK, add_app, authorize_path
 from oauth_world import add_client
@@ -128,20 +127,6 @@ async def installation(template: tuple[Path, World], tmp_path_factory: pytest.Te
     directory, world = template
     async with open_api(directory, world, tmp_path_factory.mktemp("chromium"), "fast", SetClock()) as api:
         yield api
-
-
-@pytest.fixture(scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    """The Chromium of the machine."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        missing = "install Chromium (Debian: apt-get install chromium fonts-nanum), or run .ci/run, which does"
-        assert "CI" not in os.environ, missing
-        pytest.skip(missing)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
 
 
 @asynccontextmanager

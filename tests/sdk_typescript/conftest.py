@@ -1,0 +1,80 @@
+"""The built package, Node and Chromium with it, and an installation whose clock is set and where the document's user lives."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sdk_typescript.node_program import NodePrograms
+from sdk_typescript.package import Package, install_package
+from support import SetClock
+from watchword.credentials.password import Passwords
+from watchword.db.database import Transaction
+from watchword.users import queries
+from world import OPERATOR, Api, World, open_api
+
+DOCUMENT_EMAIL = "user@example.com"
+DOCUMENT_PASSWORD = "password"
+
+
+@pytest.fixture(scope="session")
+def package() -> Package:
+    """The package, compiled, packed and installed."""
+    return install_package()
+
+
+@pytest.fixture
+def directory(package: Package, tmp_path: Path) -> Path:
+    """An empty project that has the package installed."""
+    made = tmp_path / "project"
+    made.mkdir()
+    (made / "node_modules").symlink_to(package.modules)
+    return made
+
+
+@pytest.fixture
+def node(directory: Path) -> NodePrograms:
+    """Programs in Node that have the package."""
+    return NodePrograms(directory)
+
+
+@pytest.fixture
+async def installation(template: tuple[Path, World], tmp_path: Path, clock: SetClock) -> AsyncIterator[Api]:
+    """A served copy of the inhabited installation, with the user of the document's examples."""
+    directory, world = template
+    async with open_api(directory, world, tmp_path / "installation", "fast", clock) as api:
+        await _add_document_user(api, clock.now_ms())
+        yield api
+
+
+async def _add_document_user(api: Api, now_ms: int) -> None:
+    application = api.application
+    user = await application.users.create_user(
+        DOCUMENT_EMAIL, "correct horse battery staple 9", name="User", verified=True, now_ms=now_ms
+    )
+    await application.members.add(
+        api.world.tenants["a"], DOCUMENT_EMAIL, role="tenant-admin", actor=OPERATOR, now_ms=now_ms
+    )
+    # The document's password is among the most common ones, which nobody may choose: it is set past that rule.
+    passwords = Passwords(threads=1, queue_max=1)
+    try:
+        hashed = await passwords.hash(DOCUMENT_PASSWORD)
+    finally:
+        passwords.close()
+
+    async def work(transaction: Transaction) -> None:
+        await queries.update_password(transaction, user.id, hashed, now_ms)
+
+    await application.database.transaction(work)
+
+
+@pytest.fixture
+def environment(installation: Api) -> dict[str, str]:
+    """What the document's programs find in their environment."""
+    return {
+        "WATCHWORD_URL": str(installation.client.base_url).rstrip("/"),
+        "NEXT_PUBLIC_SOFTWARE_CLIENT_KEY": installation.world.keys["pk_live_a"],
+        "SOFTWARE_SECRET_KEY": installation.world.keys["sk_live_a"],
+    }

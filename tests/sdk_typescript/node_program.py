@@ -1,0 +1,44 @@
+"""Programs that use the TypeScript package, in Node: they print one line of JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from npm_packages import NODE
+
+DOCUMENT = Path(__file__).resolve().parent / "document"
+SECONDS_MAX = 60
+
+
+def document_block(name: str, *, order: str = "order") -> str:
+    """Return a block of the document as it is printed; what its ``{...}`` leaves open is the variable of this name."""
+    return (DOCUMENT / f"{name}.js").read_text("utf-8").replace("{...}", f"{{...{order}}}")
+
+
+class NodePrograms:
+    """Runs modules in a directory that has the package installed."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    async def __call__(self, source: str, **environment: str) -> Any:  # noqa: ANN401 - JSON
+        """Run a module and return the JSON that it printed last."""
+        program = self.directory / "program.mjs"
+        program.write_text(source, "utf-8")
+        process = await asyncio.create_subprocess_exec(
+            NODE,
+            str(program),
+            env={"PATH": "", **environment},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            printed, complaint = await asyncio.wait_for(process.communicate(), SECONDS_MAX)
+        finally:
+            if process.returncode is None:
+                process.kill()
+        assert process.returncode == 0, complaint.decode()
+        return json.loads(printed.decode().strip().splitlines()[-1])
