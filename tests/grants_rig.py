@@ -11,6 +11,7 @@ from support import START_MS
 from tenancy import make_member, make_tenant
 from watchword.callers.caller import Mode
 from watchword.db.database import Database, Statement, Value
+from watchword.ids import make_id
 from watchword.oauth.authorization_codes import AuthorizationCodes, Authorized
 from watchword.oauth.grants import Grants
 from watchword.oauth.models import ClientKind, ClientSettings, OAuthClient, StoredGrant
@@ -92,6 +93,21 @@ class GrantsRig:
             code_challenge=make_code_challenge(VERIFIER),
         )
         return msgspec.structs.replace(authorized, **changes)
+
+    async def add_session(self, *, user_id: str | None = None, ends_at_ms: int = START_MS + 86_400_000) -> str:
+        """Store a session of the member, or of another user, and return its id."""
+        session_id = make_id("session", START_MS)
+        await change(
+            self.database,
+            "INSERT INTO sessions (id, sid_hash, user_id, current_jti, current_issued_at, current_expires_at, address,"
+            " user_agent, created_at, refreshed_at, expires_at) VALUES ($1, $2, $3, '', $4, $5, '', '', $4, $4, $5)",
+            session_id,
+            session_id.encode(),
+            user_id or self.user_id,
+            START_MS,
+            ends_at_ms,
+        )
+        return session_id
 
     async def start(self, client: OAuthClient | None = None, **changes: object) -> StoredGrant:
         """Start a grant of the member."""

@@ -43,11 +43,13 @@ async def has_ended(rig: GrantsRig) -> bool:
 
 async def test_a_code_gives_what_was_allowed(rig: GrantsRig) -> None:
     """The grant and the nonce of the authorization request come back, as they were given."""
-    spent = await spend(rig, await rig.codes.issue(rig.client, rig.authorized(nonce="n-1", session_id="s"), START_MS))
+    session_id = await rig.add_session()
+    authorized = rig.authorized(nonce="n-1", session_id=session_id)
+    spent = await spend(rig, await rig.codes.issue(rig.client, authorized, START_MS))
     assert spent is not None
     assert spent.nonce == "n-1"
     grant = spent.grant
-    assert (grant.user_id, grant.client_id, grant.session_id) == (rig.user_id, rig.client.id, "s")
+    assert (grant.user_id, grant.client_id, grant.session_id) == (rig.user_id, rig.client.id, session_id)
     assert (grant.scopes, grant.authenticated_at_ms) == (("openid", "products:read"), START_MS)
 
 

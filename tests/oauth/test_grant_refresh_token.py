@@ -123,6 +123,42 @@ async def test_an_access_token_ends_with_its_grant(api: Api, clock: SetClock) ->
     assert (await refreshed(flow, token))["expires_in"] == 60
 
 
+async def test_a_token_ends_with_the_session_it_hangs_on(flow: Flow, clock: SetClock) -> None:
+    """Shortly before its session's end a token is given for what is left, and after it nothing is refreshed."""
+    given = await flow.tokens()
+    await let_session_end(flow, clock.now_ms() + 60_000)
+    renewed = await refreshed(flow, given["refresh_token"])
+    assert renewed["expires_in"] == 60
+    offline = await flow.tokens(scopes=("offline_access",))
+    assert offline["expires_in"] == 600
+    clock.advance(59_999)
+    assert await flow.reads(renewed["access_token"]) == 200
+    clock.advance(1)
+    assert await flow.reads(renewed["access_token"]) == 401
+    refused(await flow.refresh(renewed["refresh_token"]))
+    await refreshed(flow, offline["refresh_token"])
+
+
+async def test_a_session_that_is_refreshed_takes_its_grants_along(flow: Flow, clock: SetClock) -> None:
+    """Where the user's session goes on beyond its first end, so does what hangs on it, for as long and no longer."""
+    api = flow.api
+    token = (await flow.tokens())["refresh_token"]
+    clock.advance(6 * DAY_MS)
+    assert (await api.call("POST", "/api/users/refresh-token", who="editor_a")).status_code == 200
+    clock.advance(2 * DAY_MS)
+    renewed = await refreshed(flow, token)
+    assert renewed["expires_in"] == 600
+    clock.advance(5 * DAY_MS)
+    refused(await flow.refresh(renewed["refresh_token"]))
+
+
+async def let_session_end(flow: Flow, ends_at_ms: int) -> None:
+    """Give the editor's session another end of its own."""
+    session_id = flow.api.world.sessions["editor_a"]
+    statement = "UPDATE sessions SET current_expires_at = $2 WHERE id = $1"
+    await change(flow.api.application.database, statement, session_id, ends_at_ms)
+
+
 async def test_scope_can_be_narrowed_and_comes_back(flow: Flow) -> None:
     """A narrower token leaves the grant as wide as it was (RFC 6749 §6)."""
     first = await flow.tokens()

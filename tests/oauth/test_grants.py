@@ -9,11 +9,11 @@ import pytest
 
 from grants_rig import API, GrantsRig, change, make_client
 from support import START_MS
-from tenancy import make_tenant
+from tenancy import make_tenant, make_user
 from watchword.credentials.standing_end import end_with_membership
 from watchword.db.database import Statement, Transaction
 from watchword.oauth.models import StoredGrant
-from watchword.oauth_errors import AccessDeniedError, InvalidGrantError
+from watchword.oauth_errors import AccessDeniedError, InvalidGrantError, LoginRequiredError
 
 DAY_MS = 86_400_000
 
@@ -29,10 +29,11 @@ async def is_living(rig: GrantsRig, grant: StoredGrant, now_ms: int = START_MS) 
 
 async def test_a_grant_is_found_as_it_was_started(rig: GrantsRig) -> None:
     """What was allowed comes back whole."""
-    grant = await rig.start(session_id="ses_1", scopes=("openid", "products:read"))
+    session_id = await rig.add_session()
+    grant = await rig.start(session_id=session_id, scopes=("openid", "products:read"))
     assert (grant.user_id, grant.session_id, grant.scopes, grant.resources, grant.mode) == (
         rig.user_id,
-        "ses_1",
+        session_id,
         ("openid", "products:read"),
         (API,),
         "live",
@@ -129,25 +130,60 @@ async def test_no_grant_slips_by_a_removal(rig: GrantsRig) -> None:
     assert row[0] == 0
 
 
-async def add_session(rig: GrantsRig, session_id: str) -> None:
-    await change(
-        rig.database,
-        "INSERT INTO sessions (id, sid_hash, user_id, current_jti, current_issued_at, current_expires_at, address,"
-        " user_agent, created_at, refreshed_at, expires_at) VALUES ($1, $2, $3, '', 1, 1, '', '', 1, 1, 1)",
-        session_id,
-        session_id.encode(),
-        rig.user_id,
-    )
-
-
 async def test_a_grant_ends_with_its_session_unless_offline(rig: GrantsRig) -> None:
     """Signing out is the end of what was allowed in the session, but for offline access (Back-Channel Logout §2.7)."""
-    await add_session(rig, "ses_1")
-    bound = await rig.start(session_id="ses_1")
-    offline = await rig.start(session_id="ses_1", scopes=("openid", "offline_access"))
+    session_id = await rig.add_session()
+    bound = await rig.start(session_id=session_id)
+    offline = await rig.start(session_id=session_id, scopes=("openid", "offline_access"))
     await change(rig.database, "UPDATE sessions SET ended_at = 1")
     assert not await is_living(rig, bound)
     assert await is_living(rig, offline)
+
+
+OFFLINE = ("openid", "offline_access")
+
+
+async def test_a_grant_ends_when_its_session_runs_out(rig: GrantsRig) -> None:
+    """At the end that a session comes to by itself, its grants are over, but for offline access; just before not."""
+    session_id = await rig.add_session(ends_at_ms=START_MS + DAY_MS)
+    bound, offline = await rig.start(session_id=session_id), await rig.start(session_id=session_id, scopes=OFFLINE)
+    assert await is_living(rig, bound, START_MS + DAY_MS - 1)
+    assert not await is_living(rig, bound, START_MS + DAY_MS)
+    assert await is_living(rig, offline, START_MS + DAY_MS)
+
+
+async def test_a_grant_goes_on_with_a_session_that_is_refreshed(rig: GrantsRig) -> None:
+    """A refreshed session moves the end of what hangs on it."""
+    bound = await rig.start(session_id=await rig.add_session())
+    await change(rig.database, "UPDATE sessions SET current_expires_at = $1", START_MS + 2 * DAY_MS)
+    found = await rig.grants.get_living(rig.database, rig.client, bound.id, START_MS + 2 * DAY_MS - 1)
+    assert found.tokens_end_at_ms == START_MS + 2 * DAY_MS
+    assert not await is_living(rig, bound, START_MS + 2 * DAY_MS)
+
+
+async def test_a_grant_is_over_when_nothing_is_left_of_its_session(rig: GrantsRig) -> None:
+    """A session that was over so long that it was deleted takes its grants with it all the same."""
+    session_id = await rig.add_session()
+    bound, offline = await rig.start(session_id=session_id), await rig.start(session_id=session_id, scopes=OFFLINE)
+    await change(rig.database, "DELETE FROM sessions")
+    assert not await is_living(rig, bound)
+    assert await is_living(rig, offline)
+
+
+@pytest.mark.parametrize("what", ["ended", "over", "gone", "another's"])
+async def test_nothing_begins_in_a_session_that_is_over(rig: GrantsRig, what: str) -> None:
+    """Neither a session that was ended nor one that ran out takes a new grant, nor does somebody else's."""
+    other = await make_user(rig.database, "ben@example.com")
+    session_id = await rig.add_session(user_id=other if what == "another's" else None, ends_at_ms=START_MS + 1)
+    if what == "ended":
+        await change(rig.database, "UPDATE sessions SET ended_at = 1")
+    elif what == "over":
+        await change(rig.database, "UPDATE sessions SET current_expires_at = $1", START_MS)
+    elif what == "gone":
+        await change(rig.database, "DELETE FROM sessions")
+    for scopes in (OFFLINE, ("products:read",)):
+        with pytest.raises(LoginRequiredError):
+            await rig.start(session_id=session_id, scopes=scopes)
 
 
 async def keep(rig: GrantsRig, *scopes: str, now_ms: int = START_MS) -> None:

@@ -10,6 +10,7 @@ import pytest
 from oauthlib.oauth2 import MobileApplicationClient
 
 from browser import Browser, answer_in
+from grants_rig import change
 from oauth_pages_world import CALLBACK, add_app, authorize_path, sign_in
 from oauth_world import add_client
 from watchword.oauth.models import ClientSettings
@@ -55,6 +56,17 @@ async def test_a_client_that_was_given_it_gets_a_token_in_the_fragment(api: Api)
     assert set(answer_in(answer)) == {"access_token", "token_type", "expires_in", "scope", "state", "iss"}
     header = {"authorization": f"Bearer {token['access_token']}"}
     assert (await api.call("GET", "/api/products", headers=header)).status_code == 200
+
+
+async def test_a_token_ends_with_the_session(api: Api) -> None:
+    """What is given shortly before the end of the user's session ends with it."""
+    client_id = await add_old_app(api)
+    browser = Browser(api)
+    page = await sign_in(browser, await browser.get(token_path(client_id)))
+    soon = api.application.clock.now_ms() + 60_000
+    await change(api.application.database, "UPDATE sessions SET current_expires_at = $1", soon)
+    answer = await browser.submit(page, decision="allow")
+    assert answer_in(answer)["expires_in"] == "60"
 
 
 async def test_each_token_leaves_a_warning_in_the_log(api: Api) -> None:

@@ -11,7 +11,10 @@ from watchword.credentials.oauth_queries import end_grants_of_session
 from watchword.credentials.queries import lock_user
 from watchword.db.database import Statement, Transaction
 
-_IS_ENDED: Final = Statement("SELECT 1 FROM sessions WHERE id = $1 AND ended_at IS NOT NULL")
+_FIND_END: Final = Statement(
+    "SELECT current_expires_at FROM sessions"
+    " WHERE id = $1 AND user_id = $2 AND ended_at IS NULL AND current_expires_at > $3"
+)
 _TOLD: Final = (
     "INSERT INTO oauth_logout_notices (client_id, session_id, user_id, created_at, due_at)"
     " SELECT DISTINCT g.client_id, g.session_id, g.user_id, CAST($1 AS BIGINT), CAST($1 AS BIGINT)"
@@ -30,14 +33,17 @@ _END_OF_USER: Final = Statement(
 _END_OF_ALL: Final = Statement("UPDATE oauth_grants SET ended_at = $1 WHERE user_id IS NOT NULL AND ended_at IS NULL")
 
 
-async def may_begin_in(tx: Transaction, user_id: str, session_id: str) -> bool:
-    """Say whether something may still be hung on a user's session; the end of all of them waits until it has been.
+async def find_end_of_session(tx: Transaction, user_id: str, session_id: str, now_ms: int) -> int | None:
+    """Return when a living session of a user ends unless it is refreshed, or None; something may be hung on it then.
+
+    The end of all of the user's sessions waits until it has been.
 
     Without the lock, what was begun a moment before a new password could stand beside the ending of all that hangs on
     the old one, unseen by it.
     """
     await lock_user(tx, user_id)
-    return await tx.fetch_row(_IS_ENDED, session_id) is None
+    row = await tx.fetch_row(_FIND_END, session_id, user_id, now_ms)
+    return None if row is None else int(row[0])
 
 
 async def end_with_session(tx: Transaction, session_id: str, now_ms: int) -> None:

@@ -122,7 +122,7 @@ class DevicePages:
         authenticated_at_ms = await find_session_start(self._database, user.session_id)
 
         async def work(tx: Transaction) -> bool:
-            await self._grants.require_session(tx, user.user_id, user.session_id)
+            await self._grants.require_session(tx, user.user_id, user.session_id, call.now_ms)
             # Not of this browser's session: the device goes on when the person signs out here.
             grant = await self._grants.start(
                 tx,

@@ -64,7 +64,7 @@ class GrantTokens:
             grant_id=grant.id,
             authenticated_at_s=None if grant.authenticated_at_ms is None else grant.authenticated_at_ms // 1000,
             jkt=context.jkt,
-            ends_at_s=grant.expires_at_ms // 1000,
+            ends_at_s=grant.tokens_end_at_ms // 1000,
         )
         issued = await self._issuer.make(client, wanted, now_ms=context.now_ms)
         id_token = None

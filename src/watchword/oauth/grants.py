@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from watchword.credentials.queries import Reader
-from watchword.credentials.session_end import may_begin_in
+from watchword.credentials.session_end import find_end_of_session
 from watchword.credentials.standing_end import may_begin_as_member
 from watchword.db.database import Database, Transaction
 from watchword.ids import make_id
@@ -26,9 +26,6 @@ from watchword.oauth.queries_grants import (
     put_consent,
 )
 from watchword.oauth_errors import AccessDeniedError, InvalidGrantError, LoginRequiredError
-
-OFFLINE_ACCESS: Final = "offline_access"
-"""The scope that lets a grant outlive its session (OpenID Connect Core §11, Back-Channel Logout §2.7)."""
 
 _FETCHING_SECONDS: Final = 3_600
 """How long after its start a grant without refresh tokens may still give its first token: longer than any code lives."""
@@ -58,8 +55,9 @@ class Grants:
             LoginRequiredError: the session in which it was allowed has ended meanwhile.
             AccessDeniedError: the user is no member meanwhile.
         """
+        session_ends_at_ms = None
         if user_id is not None and session_id is not None:
-            await self.require_session(tx, user_id, session_id)
+            session_ends_at_ms = await self.require_session(tx, user_id, session_id, now_ms)
         if user_id is not None:
             await _require_member(tx, client.tenant_id, user_id)
         grant = StoredGrant(
@@ -77,16 +75,20 @@ class Grants:
             ended_at_ms=None,
         )
         await insert_grant(tx, grant)
+        if grant.hangs_on_session:
+            return msgspec.structs.replace(grant, session_ends_at_ms=session_ends_at_ms)
         return grant
 
-    async def require_session(self, tx: Transaction, user_id: str, session_id: str) -> None:
-        """Require a user's session to live on until this transaction is through.
+    async def require_session(self, tx: Transaction, user_id: str, session_id: str, now_ms: int) -> int:
+        """Require a user's session to live on until this transaction is through, and return when it ends by itself.
 
         Raises:
             LoginRequiredError: it has ended meanwhile.
         """
-        if not await may_begin_in(tx, user_id, session_id):
+        ends_at_ms = await find_end_of_session(tx, user_id, session_id, now_ms)
+        if ends_at_ms is None:
             raise LoginRequiredError(cause="the session has ended meanwhile")
+        return ends_at_ms
 
     async def find(self, reader: Reader, tenant_id: str, grant_id: str) -> StoredGrant | None:
         """Return a grant of the tenant, whatever became of it, or None."""
@@ -178,7 +180,7 @@ def _require_living(state: GrantState, now_ms: int) -> None:
         raise InvalidGrantError(cause="the grant has ended")
     if grant.user_id is not None and (state.user_disabled_at_ms is not None or state.role is None):
         raise InvalidGrantError(cause="the user behind the grant is disabled or no member any more")
-    if state.session_ended_at_ms is not None and OFFLINE_ACCESS not in grant.scopes:
+    if grant.session_ends_at_ms is not None and grant.session_ends_at_ms <= now_ms:
         raise InvalidGrantError(cause="the session behind the grant has ended")
 
 

@@ -12,9 +12,9 @@ from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.db.database import Database, Transaction
 from watchword.oauth.authorization_codes import Authorized
-from watchword.oauth.grants import OFFLINE_ACCESS, Grants
+from watchword.oauth.grants import Grants
 from watchword.oauth.issue import TokenIssuer, Wanted
-from watchword.oauth.models import OAuthClient, StoredGrant
+from watchword.oauth.models import OFFLINE_ACCESS, OAuthClient, StoredGrant
 from watchword.oauth_errors import UnauthorizedClientError
 
 
@@ -57,7 +57,7 @@ class TokenResponse:
             audience=authorized.resources,
             grant_id=grant.id,
             authenticated_at_s=authorized.authenticated_at_ms // 1000,
-            jkt=None,
+            ends_at_s=grant.tokens_end_at_ms // 1000,
         )
         issued = await self._issuer.make(client, wanted, now_ms=now_ms)
         self._audit.record(

@@ -275,11 +275,16 @@ class JwkSet(msgspec.Struct, frozen=True):
     keys: tuple[dict[str, Any], ...]
 
 
+OFFLINE_ACCESS: Final = "offline_access"
+"""The scope that lets a grant outlive its session (OpenID Connect Core §11, Back-Channel Logout §2.7)."""
+
+
 class StoredGrant(msgspec.Struct, frozen=True, kw_only=True):
     """What a user, or nobody but the client itself, allowed a client: every token of it hangs on this.
 
     Shapes: ``session_id`` is the public id of the sign-in session in which it was allowed; times are Unix
-    milliseconds; after ``expires_at_ms`` nothing that hangs on it lives, however often it is refreshed.
+    milliseconds; after ``expires_at_ms`` nothing that hangs on it lives, however often it is refreshed; where it does
+    not outlive its session, that ends at ``session_ends_at_ms`` unless it is refreshed.
     """
 
     id: str
@@ -294,15 +299,27 @@ class StoredGrant(msgspec.Struct, frozen=True, kw_only=True):
     created_at_ms: int
     expires_at_ms: int
     ended_at_ms: int | None
+    session_ends_at_ms: int | None = None
+
+    @property
+    def hangs_on_session(self) -> bool:
+        """Whether it is over when its session is."""
+        return self.session_id is not None and OFFLINE_ACCESS not in self.scopes
+
+    @property
+    def tokens_end_at_ms(self) -> int:
+        """When an access token made now ends at the latest."""
+        if self.session_ends_at_ms is None:
+            return self.expires_at_ms
+        return min(self.expires_at_ms, self.session_ends_at_ms)
 
 
 class GrantState(msgspec.Struct, frozen=True, kw_only=True):
-    """A grant with what the database has now of its user and session; ``role`` is the user's in the tenant."""
+    """A grant with what the database has now of its user; ``role`` is the user's in the tenant."""
 
     grant: StoredGrant
     user_disabled_at_ms: int | None
     role: str | None
-    session_ended_at_ms: int | None
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,9 @@ _LISTED: Final = (
 )
 _LIVING: Final = (
     "FROM oauth_grants g JOIN oauth_clients c ON c.id = g.client_id JOIN tenants t ON t.id = g.tenant_id "
-    "LEFT JOIN users u ON u.id = g.user_id WHERE g.ended_at IS NULL AND g.expires_at > $2 AND g.id < $3"
+    "LEFT JOIN users u ON u.id = g.user_id WHERE g.ended_at IS NULL AND g.expires_at > $2 AND g.id < $3 "
+    "AND (g.session_id IS NULL OR CAST(g.scopes AS TEXT) LIKE '%\"offline_access\"%' OR EXISTS "
+    "(SELECT 1 FROM sessions s WHERE s.id = g.session_id AND s.ended_at IS NULL AND s.current_expires_at > $2))"
 )
 
 _LIST_OF_TENANT: Final = Statement(

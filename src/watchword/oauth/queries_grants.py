@@ -24,7 +24,7 @@ _INSERT_GRANT: Final = Statement(
     "authenticated_at, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 )
 _FIND_GRANT: Final = Statement(
-    f"SELECT {_GRANT}, u.disabled_at, m.role, s.ended_at FROM oauth_grants g"
+    f"SELECT {_GRANT}, u.disabled_at, m.role, s.ended_at, s.current_expires_at FROM oauth_grants g"
     " LEFT JOIN users u ON u.id = g.user_id"
     " LEFT JOIN memberships m ON m.user_id = g.user_id AND m.tenant_id = g.tenant_id"
     " LEFT JOIN sessions s ON s.id = g.session_id"
@@ -87,7 +87,12 @@ async def find_grant(reader: Reader, tenant_id: str, grant_id: str) -> GrantStat
     row = await reader.fetch_row(_FIND_GRANT, tenant_id, grant_id)
     if row is None:
         return None
-    return GrantState(grant=_grant(row), user_disabled_at_ms=row[12], role=row[13], session_ended_at_ms=row[14])
+    grant = _grant(row)
+    if grant.hangs_on_session:
+        # A session of which no row is left was over long ago.
+        ends_at_ms = row[15] or 0
+        grant = msgspec.structs.replace(grant, session_ends_at_ms=min(row[14] or ends_at_ms, ends_at_ms))
+    return GrantState(grant=grant, user_disabled_at_ms=row[12], role=row[13])
 
 
 async def end_grant(tx: Transaction, tenant_id: str, grant_id: str, now_ms: int) -> bool:
