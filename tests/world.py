@@ -9,6 +9,7 @@ import asyncio
 import io
 import json
 import shutil
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -281,8 +282,10 @@ async def open_door(world: World, directory: Path, lane: str, clock: SetClock, *
 
 
 @asynccontextmanager
-async def serve_fast(application: Application) -> AsyncIterator[str]:
-    """Serve an application on a free loopback port through the product's own protocol; the URL comes out."""
+async def serve_fast(
+    application: Application, *, port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    """Serve an application on a loopback port, a free one unless named, through the product's own protocol; the URL comes out."""
     config = uvicorn.Config(
         application,
         http=FastLaneProtocol,
@@ -298,10 +301,10 @@ async def serve_fast(application: Application) -> AsyncIterator[str]:
     state = ServerState()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: FastLaneProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        lambda: FastLaneProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", port, ssl=tls
     )
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         for connection in list(state.connections):
