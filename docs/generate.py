@@ -16,12 +16,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from standards_table import standards_part
 
 from watchword import __version__
 from watchword.app import Application
 from watchword.callers.caller import Caller, CallerKind, Role
 from watchword.callers.permissions import require_permission
+from watchword.commerce.life_cycle import NEXT
+from watchword.commerce.models import CreateOrder
 from watchword.config import load_settings
 from watchword.errors import DatabaseNewerError, ForbiddenError, WatchwordError, WrongMasterSecretError
 from watchword.limits.policies import ATTEMPTS, HOUR, MINUTE
@@ -250,8 +253,8 @@ def _number(value: int | None) -> str:
 
 _PERMISSIONS: Final = (
     ("read public collections (`products:read`)", "products:read", True),
-    ("read other collections", "orders:read", False),
-    ("write collections (`products:write`)", "products:write", False),
+    ("read other collections (`orders:read`)", "orders:read", False),
+    ("write collections, place and change orders (`products:write`, `orders:write`)", "products:write", False),
     ("read keys (`keys:read`)", "keys:read", False),
     ("make, change and revoke keys (`keys:write`)", "keys:write", False),
     ("read OAuth clients and grants (`clients:read`)", "clients:read", False),
@@ -302,6 +305,38 @@ def _operators_part() -> str:
     return f"Operators: {operators}.\n\nFields to sort by: {sortable}.\n"
 
 
+# Orders
+
+
+def _orders_sent_part() -> str:
+    [schema], components = msgspec.json.schema_components([CreateOrder], ref_template="#/components/schemas/{name}")
+    rows = list(_nested_fields(schema, {"components": {"schemas": components}}, ""))
+    return _table(("Field", "Value", ""), rows)
+
+
+def _nested_fields(schema: Schema, document: Schema, above: str) -> Iterator[tuple[str, ...]]:
+    resolved = _resolve(schema, document)
+    for name, field in resolved["properties"].items():
+        choices = [choice for choice in field.get("anyOf", [field]) if choice.get("type") != "null"]
+        inner = _resolve(choices[0].get("items", choices[0]), document)
+        word = "required" if name in resolved["required"] else ""
+        sentence = ". ".join(filter(None, (word, _described(choices[0], document))))
+        yield f"`{above}{name}`", _type(choices[0], document), sentence
+        if "properties" in inner:
+            yield from _nested_fields(inner, document, f"{above}{name}{'[]' if 'items' in choices[0] else ''}.")
+
+
+def _described(schema: Schema, document: Schema) -> str:
+    return str(_resolve(schema, document).get("description", "")).replace("``", "`")
+
+
+def _order_life_part() -> str:
+    return _table(
+        ("Status", "Can become"),
+        [(f"`{status}`", ", ".join(f"`{step}`" for step in steps) or "nothing else") for status, steps in NEXT.items()],
+    )
+
+
 # The architecture
 
 _FLOORS: Final = (
@@ -313,7 +348,7 @@ _FLOORS: Final = (
         "what builds, and what every request walks through",
         ("app", "oauth_server", "oauth_entrance", "oauth_pages", "foundation", "pipeline"),
     ),
-    ("floor 4: what callers can do", ("oauth", "records", "users", "api_keys", "tenants", "operations")),
+    ("floor 4: what callers can do", ("oauth", "commerce", "records", "users", "api_keys", "tenants", "operations")),
     ("floor 3: who is calling", ("callers",)),
     ("floor 2: abilities; values in, values out, no request", ("credentials", "limits", "audit")),
     ("floor 1: ground", ("wire", "db", "mail")),
@@ -327,6 +362,7 @@ _FLOORS: Final = (
             "data_directory",
             "errors",
             "oauth_errors",
+            "order_errors",
             "clock",
             "ids",
             "concealed",
@@ -337,6 +373,7 @@ _FLOORS: Final = (
 _ROOMS: Final = {
     "commands": "what each verb of the command line does: parse, call, print",
     "oauth": "OAuth 2.1 and OpenID Connect, one file per duty, named by its RFC word",
+    "commerce": "what products and orders mean: totals, stock, the order's life cycle",
     "records": "a tenant's collections, served as REST",
     "users": "people: register, sign in, refresh, recover, one's own account and sessions",
     "api_keys": "where a tenant creates, lists, rotates, revokes and verifies its keys",
@@ -400,6 +437,8 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "permissions": _permissions_part,
     "fields": _fields_part,
     "operators": _operators_part,
+    "ordersent": _orders_sent_part,
+    "orderlife": _order_life_part,
     "layout": _layout_part,
     "layers": _layers_part,
     "standards": standards_part,

@@ -14,10 +14,11 @@ from watchword.errors import NotAuthenticatedError, WatchwordError
 from watchword.ids import make_id
 from watchword.records.definitions import BUILT_IN, Collection
 from watchword.records.routes import make_routes
+from watchword.wire.json_body import decode_struct, require_json_type
 from watchword.wire.problems import problem_response
 from watchword.wire.request import Request
 from watchword.wire.response import Response
-from watchword.wire.routes import RouteTable
+from watchword.wire.routes import Route, RouteTable
 
 ACME = make_id("tenant", START_MS)
 OTHER = make_id("tenant", START_MS)
@@ -68,9 +69,11 @@ class Answer:
 class Shop:
     """The routes of collections, called as a proved caller; refusals come back as the answers that they become."""
 
-    def __init__(self, database: Database, collections: tuple[Collection, ...] = BUILT_IN) -> None:
+    def __init__(
+        self, database: Database, collections: tuple[Collection, ...] = BUILT_IN, *, more: tuple[Route, ...] = ()
+    ) -> None:
         self.database = database
-        self.table = RouteTable(make_routes(database, collections))
+        self.table = RouteTable((*make_routes(database, collections), *more))
 
     async def send(
         self,
@@ -108,7 +111,11 @@ class Shop:
         if match.route.permission is None:
             raise NotAuthenticatedError
         require_permission(caller, match.route.permission, public=match.route.publishable)
-        return await match.route.handler(Call(request, caller=caller, now_ms=now_ms, parameters=match.parameters))
+        call = Call(request, caller=caller, now_ms=now_ms, parameters=match.parameters)
+        if match.route.body is not None:
+            require_json_type(request.header(b"content-type"))
+            call.body = decode_struct(await request.body(), match.route.body)
+        return await match.route.handler(call)
 
     async def create(self, *, now_ms: int = START_MS, caller: Caller | None = None, **fields: object) -> dict[str, Any]:
         """Create a product and return it."""

@@ -64,6 +64,9 @@ BODIES: dict[str, Any] = {
     "POST /api/clients/{id}/rotate": {"overlap_seconds": 0},
     "POST /api/products": {"name": "Taken", "price": 1},
     "PATCH /api/products/{id}": {"name": "Taken"},
+    "POST /api/orders": {"orderProducts": [{"product": "{product}", "quantity": 1}], "totalAmount": 100},
+    "PATCH /api/orders/{id}": {"status": "paid"},
+    "PATCH /api/orders/by-number/{order_number}": {"status": "paid"},
 }
 
 WITHOUT_BODY = {
@@ -124,7 +127,7 @@ def calls_of(api: Api, victim: Victim) -> list[RouteCall]:
     """Return every route as a call for the victim's things, but for those that know their callers by themselves."""
     things = _things(api.world, victim)
     return [
-        RouteCall(name_of(route), route, _fill(route.path, things), BODIES.get(name_of(route)))
+        RouteCall(name_of(route), route, _fill(route.path, things), _body_of(route, things))
         for route in api.application.routes
         if route.callers not in PROVED_BY_ENDPOINT
     ]
@@ -188,7 +191,17 @@ def _things(world: World, victim: Victim) -> dict[str, str]:
         "/api/clients/{id}": world.clients[tenant],
         "/api/clients/{id}/secrets/{secret_id}": world.client_secret_ids[tenant],
         "/api/products/{id}": world.products[f"{mode}_{tenant}"],
+        "/api/orders/{id}": world.orders[f"{mode}_{tenant}"],
+        "/api/orders/by-number/{order_number}": world.order_numbers[f"{mode}_{tenant}"],
     }
+
+
+def _body_of(route: Route, things: dict[str, str]) -> Any:  # noqa: ANN401 - whatever the route takes
+    body: Any = BODIES.get(name_of(route))
+    if name_of(route) == "POST /api/orders":
+        lines = [{**line, "product": things["/api/products/{id}"]} for line in body["orderProducts"]]
+        return {**body, "orderProducts": lines}
+    return body
 
 
 def _fill(path: str, things: dict[str, str]) -> str:

@@ -24,6 +24,7 @@ from support import SetClock
 from watchword.api_keys.models import CreateKey
 from watchword.app import Application
 from watchword.callers.caller import Mode
+from watchword.commerce.definitions import ORDERS
 from watchword.config import Settings, load_settings
 from watchword.db.database import Statement
 from watchword.oauth.client_models import CreateClient
@@ -43,8 +44,8 @@ KEYS = ("sk_live", "sk_test", "pk_live", "pk_test")
 TENANTS = ("a", "b")
 MODES: tuple[Mode, ...] = ("live", "test")
 
-_FIRST_PRODUCT = Statement(
-    "SELECT id FROM documents WHERE tenant_id = $1 AND mode = $2 AND collection = 'products' ORDER BY id LIMIT 1"
+_FIRST = Statement(
+    "SELECT id FROM documents WHERE tenant_id = $1 AND mode = $2 AND collection = $3 ORDER BY id LIMIT 1"
 )
 
 
@@ -58,6 +59,8 @@ class World(msgspec.Struct, kw_only=True):
     tokens: dict[str, str]
     sessions: dict[str, str]
     products: dict[str, str]
+    orders: dict[str, str]
+    order_numbers: dict[str, str]
     clients: dict[str, str]
     client_secret_ids: dict[str, str]
     client_secrets: dict[str, str]
@@ -79,6 +82,8 @@ class World(msgspec.Struct, kw_only=True):
             **{f"key_{name}": value for name, value in self.key_ids.items()},
             **{f"session_{name}": value for name, value in self.sessions.items()},
             **{f"product_{name}": value for name, value in self.products.items()},
+            **{f"order_{name}": value for name, value in self.orders.items()},
+            **{f"number_{name}": value for name, value in self.order_numbers.items()},
             **{f"client_{name}": value for name, value in self.clients.items()},
             **{f"grant_{name}": value for name, value in self.grants.items()},
             **{f"client_secret_{name}": value for name, value in self.client_secret_ids.items()},
@@ -128,12 +133,31 @@ async def _inhabit(application: Application, clock: SetClock) -> World:
                 for number in range(1, 13)
             ]
             await load_documents(application.database, tenant.id, mode, PRODUCTS, documents, clock.now_ms())
-            first = await application.database.fetch_row(_FIRST_PRODUCT, tenant.id, mode)
-            assert first is not None
-            world.products[f"{mode}_{name}"] = first[0]
+            product = world.products[f"{mode}_{name}"] = await _first_id(application, tenant.id, mode, "products")
+            number = world.order_numbers[f"{mode}_{name}"] = f"260107-{mode}-{name}"
+            order = _make_order(number, product, f"{mode} {name} 1")
+            await load_documents(application.database, tenant.id, mode, ORDERS, [order], clock.now_ms())
+            world.orders[f"{mode}_{name}"] = await _first_id(application, tenant.id, mode, "orders")
     await _add_person(application, world, "super", clock, is_super_admin=True)
     await _add_person(application, world, "outsider", clock)
     return world
+
+
+def _make_order(number: str, product: str, name: str) -> dict[str, Any]:
+    line = {"product": product, "name": name, "quantity": 1, "unitPrice": 100, "totalPrice": 100, "stockTaken": False}
+    return {
+        "orderNumber": number,
+        "status": "pending",
+        "currency": "KRW",
+        "totalAmount": 100,
+        "orderProducts": [line],
+    }
+
+
+async def _first_id(application: Application, tenant_id: str, mode: Mode, collection: str) -> str:
+    first = await application.database.fetch_row(_FIRST, tenant_id, mode, collection)
+    assert first is not None
+    return str(first[0])
 
 
 async def _add_people(application: Application, world: World, tenant: str, clock: SetClock) -> None:

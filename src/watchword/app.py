@@ -15,6 +15,7 @@ from watchword.callers.identify import Identifier
 from watchword.callers.origins import OriginList
 from watchword.callers.tenant import TenantChooser
 from watchword.clock import Clock, SystemClock
+from watchword.commerce.routes import make_routes as make_commerce_routes
 from watchword.config import Settings
 from watchword.credentials.expired import prune_codes, prune_grants, prune_proofs, prune_sessions
 from watchword.errors import WatchwordError
@@ -258,6 +259,7 @@ class Application:
             *make_tenant_routes(self.tenants, self.members, self.invitations),
             *make_api_key_routes(self.api_keys, self.key_verifier),
             *make_record_routes(self.database),
+            *make_commerce_routes(self.database, audit=self.audit),
             *self.oauth.routes,
             *make_operations_routes(Health(self.database), docs),
         )

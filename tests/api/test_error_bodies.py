@@ -12,7 +12,7 @@ import pytest
 
 from scenario import filled_names
 from support import SetClock
-from watchword import errors, oauth_errors
+from watchword import errors, oauth_errors, order_errors
 from watchword.db.database import Statement, Transaction
 from watchword.errors import WatchwordError
 from watchword.wire.problems import problem_response
@@ -25,6 +25,11 @@ COOKIE = {"cookie": "__Host-watchword={token_admin_a}"}
 
 def body_of(message: str, name: str, code: str, **extensions: object) -> dict[str, Any]:
     return {"errors": [{"message": message, "name": name, "extensions": {"code": code, **extensions}}]}
+
+
+def conflict_of(message: str, code: str, faults: dict[str, str], **extensions: object) -> dict[str, Any]:
+    fields = [{"path": path, "message": sentence} for path, sentence in faults.items()]
+    return body_of(message, "Conflict", code, fields=fields, **extensions)
 
 
 UNAUTHORIZED = body_of("You are not authenticated; log in or send a valid key", "Unauthorized", "UNAUTHORIZED")
@@ -66,6 +71,15 @@ CLASSES: list[tuple[WatchwordError, int, dict[str, Any]]] = [
     (errors.RateLimitExceededError(7), 429, body_of("Rate limit exceeded", "TooManyRequests", "RATE_LIMIT_EXCEEDED", retryAfter=7)),
     (errors.HeadersTooLargeError(), 431, body_of("The request headers are too large", "RequestHeaderFieldsTooLarge", "HEADERS_TOO_LARGE")),
     (errors.UnavailableError(), 503, UNAVAILABLE),
+    (order_errors.OrderConflictError({"a": "b"}), 409, conflict_of("This conflicts with what is stored", "CONFLICT", {"a": "b"})),
+    (order_errors.ProductNotOnSaleError({"a": "b"}), 409, conflict_of("The order names a product that is not on sale", "PRODUCT_NOT_ON_SALE", {"a": "b"})),
+    (order_errors.MixedCurrenciesError({"a": "b"}), 409, conflict_of("All products of an order have prices in one currency", "MIXED_CURRENCIES", {"a": "b"})),
+    (order_errors.PriceMismatchError({"a": "b"}), 409, conflict_of("A price is not the product's", "PRICE_MISMATCH", {"a": "b"})),
+    (order_errors.TotalMismatchError(9), 409, conflict_of("The total is not what the products come to", "TOTAL_MISMATCH", {"totalAmount": "must be 9"}, totalAmount=9)),
+    (order_errors.OutOfStockError({"a": "b"}), 409, conflict_of("A product of the order is out of stock", "OUT_OF_STOCK", {"a": "b"})),
+    (order_errors.OrderFixedError({"a": "b"}), 409, conflict_of("This can no longer be changed", "ORDER_FIXED", {"a": "b"})),
+    (order_errors.StatusJumpError("paid", "returned", ("preparing", "canceled")), 409, body_of("The order is paid; it can become preparing, canceled", "Conflict", "STATUS_JUMP", status="paid", allowed=["preparing", "canceled"])),
+    (order_errors.StatusJumpError("failed", "paid", ()), 409, body_of("The order is failed, and that is its last status", "Conflict", "STATUS_JUMP", status="failed", allowed=[])),
     (oauth_errors.OAuthError(), 400, body_of("Something went wrong.", "OAuthError", "OAUTH_ERROR")),
     (oauth_errors.InvalidOAuthRequestError(), 400, body_of("A parameter is missing or malformed", "OAuthError", "INVALID_REQUEST")),
     (oauth_errors.UnknownRedirectUriError(), 400, body_of("The redirect_uri is not one of this client's", "OAuthError", "UNKNOWN_REDIRECT_URI")),
@@ -113,7 +127,7 @@ def test_the_table_has_every_error() -> None:
     """An error class that is added is added to the table above."""
     classes = {
         value
-        for module in (errors, oauth_errors)
+        for module in (errors, oauth_errors, order_errors)
         for _, value in inspect.getmembers(module, inspect.isclass)
         if issubclass(value, WatchwordError)
     }

@@ -27,9 +27,11 @@ ENDS_THE_CALLER = ("/api/users/logout", "/api/users/refresh-token", "/api/keys/s
 NEEDS_A_CODE = ("POST /api/invitations/accept", "POST /api/users/reset-password", "POST /api/users/verify/{token}")
 NEEDS_MORE_THAN_A_SCHEMA_SAYS = (
     "POST /api/keys", "PATCH /api/keys/{id}", "PATCH /api/users/me", "POST /api/users/register", "POST /api/tenants/{id}/members",
+    "POST /api/orders", "PATCH /api/orders/{id}", "PATCH /api/orders/by-number/{order_number}",
     "POST /api/clients", "PATCH /api/clients/{id}", "POST /api/clients/{id}/secrets", "POST /api/clients/{id}/rotate",
 )  # fmt: skip
-"""Fields that exclude or need each other, times that must lie ahead, passwords that must be hard to guess, people who must exist."""
+"""Fields that exclude or need each other, times that must lie ahead, passwords that must be hard to guess, people and
+products that must exist."""
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -81,7 +83,11 @@ def config(live: Live, who: str) -> str:
     headers = {proper[name]: value for name, value in world.credential(who).items()}
     if who == "super":
         headers["X-Tenant-ID"] = "tenant-a"
-    own = {"/api/products/{id}": {"path.id": names["product_live_a"]}}
+    own = {
+        "/api/products/{id}": {"path.id": names["product_live_a"]},
+        "/api/orders/{id}": {"path.id": names["order_live_a"]},
+        "/api/orders/by-number/{order_number}": {"path.order_number": names["number_live_a"]},
+    }
     if who in {"super", "admin_a"}:
         tenant = {"path.id": names["tenant_a"]}
         own |= {
@@ -117,7 +123,7 @@ def config(live: Live, who: str) -> str:
             "[[operations]]",
             f"include-name = {json.dumps(name)}",
             "[operations.checks.positive_data_acceptance]",
-            'expected-statuses = ["2xx", 400, 401, 403, 404, 409, 429]',
+            'expected-statuses = ["2xx", 400, 401, 403, 404, 409, 412, 429]',
         ]
     return "\n".join(lines)
 
@@ -151,7 +157,7 @@ def without_security(document: dict[str, Any]) -> dict[str, Any]:
     ("who", "paths", "examples"),
     [
         ("super", "^/(api|docs|health|$)", 4),
-        ("sk_live_a", "^/api/(products|keys/verify)", 12),
+        ("sk_live_a", "^/api/(products|orders|keys/verify)", 12),
         ("pk_live_a", "^/api/(products|keys/verify)", 6),
     ],
 )

@@ -45,6 +45,8 @@ class Event(StrEnum):
     TOKEN_REVOKED = "oauth.token_revoked"  # noqa: S105 - the name of an event
     REFRESH_TOKEN_REUSED = "oauth.refresh_token_reused"  # noqa: S105 - the name of an event
     SECRET_KEY_IN_BROWSER = "secret_key.in_browser"  # noqa: S105 - the name of an event
+    ORDER_CREATED = "order.created"
+    ORDER_STATUS_CHANGED = "order.status_changed"
     TENANT_CREATED = "tenant.created"
     TENANT_CHANGED = "tenant.changed"
     MEMBER_INVITED = "member.invited"

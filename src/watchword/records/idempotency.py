@@ -33,6 +33,7 @@ _TAKE: Final = Statement(
 _FIND: Final = Statement(
     "SELECT request_hash, body FROM idempotency_keys WHERE tenant_id = $1 AND mode = $2 AND key_hash = $3"
 )
+_KEEP: Final = Statement("UPDATE idempotency_keys SET body = $4 WHERE tenant_id = $1 AND mode = $2 AND key_hash = $3")
 _PRUNE: Final = Statement(
     # Rows that another transaction is about to remove are passed over: nobody waits here.
     "DELETE FROM idempotency_keys WHERE (tenant_id, mode, key_hash) IN (SELECT tenant_id, mode, key_hash "
@@ -84,3 +85,8 @@ async def take_key(
     if row is None or bytes(row[0]) != request.request_hash:
         raise ConflictError("This Idempotency-Key came before with another request")
     return str(row[1])
+
+
+async def keep_answer(tx: Transaction, tenant_id: str, mode: Mode, request: KeyedRequest, body: str) -> None:
+    """Keep the answer beside the key that this transaction took before it knew what it would answer."""
+    await tx.execute(_KEEP, tenant_id, mode, request.key_hash, body)

@@ -64,9 +64,12 @@ class DocumentReader:
 
     async def get(self, call: Call) -> Response:
         """Answer one document as it is stored, or 304 where the caller holds this version."""
+        return await self.answer_one(call, call.parameters["id"])
+
+    async def answer_one(self, call: Call, document_id: str) -> Response:
+        """Answer the document of this id, whatever the path named it by."""
         require_access(self._collection.data, "read", call.known)
         select = parse_document_query(call.request.query, self._collection)
-        document_id = call.parameters["id"]
         if self._collection.id_pattern.fullmatch(document_id) is None:
             raise NotFoundError
         stored = await self._queries.find(call.tenant_id, call.mode, document_id)

@@ -21,9 +21,9 @@ from watchword.records.read import DocumentReader
 from watchword.records.write import DocumentWriter
 from watchword.wire.routes import Route
 
-_IF_MATCH = header_parameter("If-Match", "The ETag that the change is meant for; another version gives 412.")
-_IF_NONE_MATCH = header_parameter("If-None-Match", "The ETag that you hold; the same version gives 304.")
-_IDEMPOTENCY_KEY = header_parameter(
+IF_MATCH = header_parameter("If-Match", "The ETag that the change is meant for; another version gives 412.")
+IF_NONE_MATCH = header_parameter("If-None-Match", "The ETag that you hold; the same version gives 304.")
+IDEMPOTENCY_KEY = header_parameter(
     "Idempotency-Key", "Sent again within 24 hours, it gives the first answer again.", pattern="^[!-~]{1,255}$"
 )
 
@@ -31,10 +31,13 @@ _IDEMPOTENCY_KEY = header_parameter(
 def make_routes(database: Database, collections: tuple[Collection, ...] = BUILT_IN) -> tuple[Route, ...]:
     """Return the routes of all collections."""
     kinds = [CollectionType(collection) for collection in collections]
-    return tuple(route for kind in kinds for route in (*_read_routes(database, kind), *_write_routes(database, kind)))
+    return tuple(
+        route for kind in kinds for route in (*make_read_routes(database, kind), *_write_routes(database, kind))
+    )
 
 
-def _read_routes(database: Database, kind: CollectionType) -> tuple[Route, ...]:
+def make_read_routes(database: Database, kind: CollectionType) -> tuple[Route, ...]:
+    """Return the routes that read a collection, for rooms that write theirs by themselves too."""
     handlers = DocumentReader(database, kind)
     path, permission, public = f"/api/{kind.name}", f"{kind.name}:read", kind.data.access.read == "public"
     return (
@@ -70,7 +73,7 @@ def _read_routes(database: Database, kind: CollectionType) -> tuple[Route, ...]:
             summary=f"Read one of {kind.name}",
             permission=permission,
             publishable=public,
-            parameters=(select_parameter(kind), _IF_NONE_MATCH),
+            parameters=(select_parameter(kind), IF_NONE_MATCH),
             answer_schema=cut_schema(kind),
             tag=kind.name.capitalize(),
         ),
@@ -88,7 +91,7 @@ def _write_routes(database: Database, kind: CollectionType) -> tuple[Route, ...]
             callers="any caller",
             summary=f"Create one of {kind.name}",
             permission=permission,
-            parameters=(_IDEMPOTENCY_KEY,),
+            parameters=(IDEMPOTENCY_KEY,),
             body_schema=create_schema(kind),
             answer_schema=written_schema(kind),
             status=201,
@@ -101,7 +104,7 @@ def _write_routes(database: Database, kind: CollectionType) -> tuple[Route, ...]
             callers="any caller",
             summary=f"Change fields of one of {kind.name}",
             permission=permission,
-            parameters=(_IF_MATCH,),
+            parameters=(IF_MATCH,),
             body_schema=change_schema(kind),
             answer_schema=written_schema(kind),
             tag=kind.name.capitalize(),
@@ -113,7 +116,7 @@ def _write_routes(database: Database, kind: CollectionType) -> tuple[Route, ...]
             callers="any caller",
             summary=f"Delete one of {kind.name}",
             permission=permission,
-            parameters=(_IF_MATCH,),
+            parameters=(IF_MATCH,),
             answer_schema=deleted_schema(kind),
             tag=kind.name.capitalize(),
         ),

@@ -21,7 +21,8 @@ from watchword.wire.json_body import decode_json, require_json_type
 from watchword.wire.request import Request
 from watchword.wire.response import JSON_TYPE, NO_STORE, Response, header_line
 
-_REPLAYED: Final = b"idempotent-replayed: true\r\n"
+REPLAYED: Final = b"idempotent-replayed: true\r\n"
+"""On an answer that an ``Idempotency-Key`` brought again."""
 
 
 class DocumentWriter:
@@ -58,8 +59,8 @@ class DocumentWriter:
             given_before = await self._database.transaction(insert)
         except DuplicateError as error:
             raise self._name_duplicate(error) from error
-        lines = b"" if given_before is None else _REPLAYED
-        return _answer(201, body if given_before is None else given_before, version=1, lines=lines)
+        lines = b"" if given_before is None else REPLAYED
+        return written_response(201, body if given_before is None else given_before, version=1, lines=lines)
 
     async def change(self, call: Call) -> Response:
         """Put new values in the place of the fields that are sent; null takes a field away."""
@@ -69,7 +70,7 @@ class DocumentWriter:
 
         async def update(tx: Transaction) -> StoredDocument:
             before = await self._get_locked(tx, call, document_id)
-            after = self._merge(document_id, before, sent, call.now_ms)
+            after = rewrite_stored(self._collection, document_id, before, sent, call.now_ms)
             await self._queries.update(call.tenant_id, call.mode, document_id, before=before, after=after, tx=tx)
             return after
 
@@ -77,7 +78,7 @@ class DocumentWriter:
             after = await self._database.transaction(update)
         except DuplicateError as error:
             raise self._name_duplicate(error) from error
-        return _answer(200, f'{{"message":"Updated successfully.","doc":{after.text}}}', version=after.version)
+        return written_response(200, f'{{"message":"Updated successfully.","doc":{after.text}}}', version=after.version)
 
     async def delete(self, call: Call) -> Response:
         """Remove a document and answer with what it was."""
@@ -90,15 +91,7 @@ class DocumentWriter:
             return stored
 
         stored = await self._database.transaction(remove)
-        return _answer(200, f'{{"message":"Deleted successfully.","id":"{document_id}","doc":{stored.text}}}')
-
-    def _merge(self, document_id: str, before: StoredDocument, sent: dict[str, Any], now_ms: int) -> StoredDocument:
-        served: dict[str, Any] = msgspec.json.decode(before.text)
-        own = {name: value for name, value in served.items() if name not in SERVER_FIELDS}
-        document = self._collection.checker.complete({**own, **sent})
-        updated_at = max(now_ms, before.updated_at)
-        made = _Times(served["createdAt"], updated_at)
-        return _write(self._collection, document_id, document, version=before.version + 1, times=made)
+        return written_response(200, f'{{"message":"Deleted successfully.","id":"{document_id}","doc":{stored.text}}}')
 
     def _read_id(self, call: Call) -> str:
         document_id = call.parameters["id"]
@@ -128,6 +121,21 @@ def make_stored(collection: CollectionType, document_id: str, document: dict[str
     return _write(collection, document_id, document, version=1, times=_Times(iso_timestamp(now_ms), now_ms))
 
 
+def rewrite_stored(
+    collection: CollectionType, document_id: str, before: StoredDocument, changes: dict[str, Any], now_ms: int
+) -> StoredDocument:
+    """Write a document anew with some of its fields changed, as its next version; null takes a field away.
+
+    Raises:
+        InvalidFieldsError: the changed document would not fit its collection's schema.
+    """
+    served: dict[str, Any] = msgspec.json.decode(before.text)
+    own = {name: value for name, value in served.items() if name not in SERVER_FIELDS}
+    document = collection.checker.complete({**own, **changes})
+    times = _Times(served["createdAt"], max(now_ms, before.updated_at))
+    return _write(collection, document_id, document, version=before.version + 1, times=times)
+
+
 class _Times(msgspec.Struct, frozen=True):
     created: str
     updated_ms: int
@@ -155,6 +163,7 @@ async def _read_object(request: Request) -> dict[str, Any]:
     return sent
 
 
-def _answer(status: int, body: str, *, version: int | None = None, lines: bytes = b"") -> Response:
+def written_response(status: int, body: str, *, version: int | None = None, lines: bytes = b"") -> Response:
+    """Answer a write with its body, private to the caller, and the entity tag of the version that it left."""
     etag = b"" if version is None else header_line("etag", make_etag(version))
     return Response(status, body.encode(), JSON_TYPE + NO_STORE + etag + lines)
