@@ -14,8 +14,8 @@ from oauth_users import end_grant, grant_to
 from oauth_world import add_client, basic, disable_client
 from scenario import fill, filled_names
 from support import SetClock
+from watchword.credentials.scope_sets import common_scopes, narrow
 from watchword.oauth.models import ClientSettings
-from watchword.oauth.scopes import common_scopes
 from world import Api
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -168,6 +168,24 @@ def test_common_scopes_are_what_both_give(
     """Without a scope asked for, a token gets what both the subject and the client have, either way round."""
     assert common_scopes(held, allowed) == common
     assert set(common_scopes(allowed, held)) == set(common)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "limits", "left"),
+    [
+        (("products:read", "openid"), (), ("products:read", "openid")),
+        (("*:*", "products:read"), (("*:*",),), ("*:*", "products:read")),
+        (("products:*", "orders:read"), (("*:read",),), ("products:read", "orders:read")),
+        (("*:*",), (("*:read",), ("products:*", "orders:*")), ("products:read", "orders:read")),
+        (("products:write", "openid"), (("products:read",),), ()),
+        (("products:read",), ((),), ()),
+    ],
+)
+def test_each_limit_narrows(
+    scopes: tuple[str, ...], limits: tuple[tuple[str, ...], ...], left: tuple[str, ...]
+) -> None:
+    """Scopes stay as they were written while every limit covers them, and are cut down to what all give otherwise."""
+    assert narrow(scopes, limits) == left
 
 
 # What is refused
@@ -352,6 +370,59 @@ async def test_it_dies_with_the_key(api: Api, service: str, clock: SetClock, how
         assert await reads(api, token) == 200
         clock.advance(30_000)
     assert await reads(api, token) == 401
+
+
+async def writes(api: Api, token: str) -> int:
+    return (await api.call("POST", "/t/tenant-a/api/products", headers=bearer(token), json={})).status_code
+
+
+async def test_it_is_narrowed_with_the_key(api: Api, service: str) -> None:
+    """A key whose scopes are cut down narrows on the next request what was made of it, and says so."""
+    body = {"name": "K", "kind": "secret"}
+    key = (await api.call("POST", "/api/keys", who="admin_a", json=body)).json()["doc"]
+    token = await exchanged(api, service, key["key"], API_KEY)
+    assert (await reads(api, token), await writes(api, token)) == (200, 400)
+    path = f"/api/keys/{key['id']}"
+    assert (await api.call("PATCH", path, who="admin_a", json={"scopes": ["products:read"]})).status_code == 200
+    assert (await reads(api, token), await writes(api, token)) == (200, 403)
+    answer = await api.call(
+        "POST", "/oauth/introspect", content=urlencode({"token": token}).encode(), headers={**FORM, **basic(service)}
+    )
+    assert answer.json()["scope"] == "products:read"
+    assert (await api.call("PATCH", path, who="admin_a", json={"scopes": ["orders:read"]})).status_code == 200
+    assert await reads(api, token) == 403
+
+
+async def test_it_dies_with_a_key_that_is_held_to_networks(api: Api, service: str) -> None:
+    """A key that may no longer be sent from everywhere takes along what could be."""
+    token = await exchanged(api, service, api.world.keys["sk_live_a"], API_KEY)
+    assert await reads(api, token) == 200
+    networks = {"allowed_networks": ["127.0.0.0/8"]}
+    assert (await api.call("PATCH", "/api/keys/{key_sk_live_a}", who="admin_a", json=networks)).status_code == 200
+    assert await reads(api, token) == 401
+
+
+async def test_it_is_narrowed_with_each_client_in_its_line(api: Api, service: str) -> None:
+    """A client that may do less narrows its own tokens, and what other clients made of them."""
+    first = await add_client(api.application, api.world.tenants["a"])
+    granted = await grant_to(api, first, "editor_a", "products:*")
+    token = await exchanged(api, service, granted.token, ACCESS_TOKEN)
+    assert [await writes(api, one) for one in (granted.token, token)] == [400, 400]
+    path = f"/api/clients/{first}"
+    assert (await api.call("PATCH", path, who="admin_a", json={"scopes": ["*:read"]})).status_code == 200
+    assert [await writes(api, one) for one in (granted.token, token)] == [403, 403]
+    assert [await reads(api, one) for one in (granted.token, token)] == [200, 200]
+    assert (await api.call("PATCH", f"/api/clients/{service}", who="admin_a", json={"scopes": []})).status_code == 200
+    assert [await reads(api, one) for one in (granted.token, token)] == [200, 403]
+
+
+async def test_it_is_narrowed_with_the_role(api: Api, service: str) -> None:
+    """An editor who becomes a viewer writes no more, through any token made before."""
+    token = await exchanged(api, service, api.world.tokens["editor_a"], JWT)
+    assert await writes(api, token) == 400
+    path = "/api/tenants/{tenant_a}/members/{user_editor_a}"
+    assert (await api.call("PATCH", path, who="admin_a", json={"role": "tenant-viewer"})).status_code == 200
+    assert (await reads(api, token), await writes(api, token)) == (200, 403)
 
 
 async def test_it_dies_with_the_grant_before_it(api: Api, service: str) -> None:

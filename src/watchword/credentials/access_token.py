@@ -14,6 +14,7 @@ import msgspec
 
 from watchword.credentials.issuer_keys import IssuerKeys
 from watchword.credentials.oauth_queries import (
+    OriginFacts,
     TokenFacts,
     find_opaque_claims,
     find_origin_facts,
@@ -21,6 +22,7 @@ from watchword.credentials.oauth_queries import (
     insert_opaque_token,
     insert_revoked_token,
 )
+from watchword.credentials.scope_sets import narrow
 from watchword.credentials.signed_jwt import TOKEN_CHARACTERS_MAX, open_jwt, sign_jwt
 from watchword.credentials.signing import SigningAlgorithm
 from watchword.credentials.verified import VerifiedCache
@@ -77,7 +79,7 @@ class AccessProof(msgspec.Struct, frozen=True, kw_only=True):
     """What a good access token proves, as the database has it now.
 
     Shapes: ``user_id`` and ``role`` stand where a user allowed the client, None where the client acts for itself;
-    ``scopes`` is what the token carries; ``jkt`` is the thumbprint of the key that must be proved with it; the proof is
+    ``scopes`` is what the token carries, as far as its client and what it was exchanged for still have it; ``jkt`` is the thumbprint of the key that must be proved with it; the proof is
     good from ``good_from_ms`` until before ``good_until_ms`` unless one of its ``subjects`` is withdrawn.
     """
 
@@ -214,8 +216,7 @@ class AccessTokens:
         claims = made.claims
         found = await find_token_facts(self._database, claims.client_id, grant_id=claims.grant, jti=claims.jti)
         facts = _require_living(found, claims)
-        ends = (made.key_ends_at_ms, await self._end_of_origins(facts, now_ms))
-        proof = _proof_of(claims, facts, tuple(end for end in ends if end is not None))
+        proof = _proof_of(made, facts, await self._require_origins(facts, now_ms))
         if made.tenant_id not in {None, proof.tenant_id}:
             raise NotAuthenticatedError(reason="the access token's key is another tenant's")
         if claims.iss != self.names.issuer(proof.tenant_slug):
@@ -223,14 +224,14 @@ class AccessTokens:
         self._cache.remember(digest, proof, proof.subjects, mark=mark)
         return proof
 
-    async def _end_of_origins(self, facts: TokenFacts, now_ms: int) -> int | None:
-        """Require what a token was exchanged for to live, and return when that ends by itself."""
+    async def _require_origins(self, facts: TokenFacts, now_ms: int) -> OriginFacts:
+        """Require what a token was exchanged for to live, and return when that ends by itself and what narrows it."""
         if not facts.derived_from:
-            return None
+            return OriginFacts()
         origins = await find_origin_facts(self._database, facts.derived_from, now_ms)
         if not origins.are_living:
             raise NotAuthenticatedError(reason="what the access token was exchanged for has ended")
-        return origins.ends_at_ms
+        return origins
 
     async def _find_claims(self, token_hash: bytes) -> _Made:
         stored = await find_opaque_claims(self._database, token_hash)
@@ -271,7 +272,10 @@ def _require_living(facts: TokenFacts | None, claims: AccessClaims) -> TokenFact
     return facts
 
 
-def _proof_of(claims: AccessClaims, facts: TokenFacts, other_ends_ms: tuple[int, ...]) -> AccessProof:
+def _proof_of(made: _Made, facts: TokenFacts, origins: OriginFacts) -> AccessProof:
+    claims = made.claims
+    limits = origins.limits if facts.client_scopes is None else (facts.client_scopes, *origins.limits)
+    ends_ms = (claims.exp * 1000, made.key_ends_at_ms, origins.ends_at_ms)
     subjects = [f"client:{claims.client_id}", f"tenant:{facts.tenant_id}", _token_subject(claims.jti)]
     if claims.grant is not None:
         subjects.append(f"grant:{claims.grant}")
@@ -286,14 +290,14 @@ def _proof_of(claims: AccessClaims, facts: TokenFacts, other_ends_ms: tuple[int,
         client_id=claims.client_id,
         user_id=facts.user_id,
         role=facts.role,
-        scopes=tuple(claims.scope.split()),
+        scopes=narrow(tuple(claims.scope.split()), limits),
         jkt=None if claims.cnf is None else claims.cnf.jkt,
         plan=facts.plan,
         allowed_origins=facts.web_origins + facts.tenant_settings.allowed_origins,
         requests_per_minute=facts.tenant_settings.requests_per_minute,
         requests_per_hour=facts.tenant_settings.requests_per_hour,
         good_from_ms=(claims.iat - _FUTURE_SECONDS_MAX) * 1000,
-        good_until_ms=min((claims.exp * 1000, *other_ends_ms)),
+        good_until_ms=min(end_ms for end_ms in ends_ms if end_ms is not None),
         subjects=tuple(subjects),
     )
 

@@ -14,7 +14,7 @@ from watchword.db.database import Statement, Transaction
 
 _FIND_FACTS: Final = Statement("""
     SELECT c.tenant_id, c.mode, c.disabled_at, c.settings, t.slug, t.plan, t.settings, t.disabled_at,
-        g.id, g.ended_at, g.user_id, u.disabled_at, m.role, g.derived_from,
+        g.id, g.ended_at, g.user_id, u.disabled_at, m.role, g.derived_from, c.scopes,
         (SELECT count(*) FROM oauth_revoked_tokens r WHERE r.jti = $3)
     FROM oauth_clients c
     JOIN tenants t ON t.id = c.tenant_id
@@ -28,19 +28,33 @@ _ORIGIN_FACTS: Final = (
     " + (SELECT count(*) FROM oauth_clients WHERE id {among_1} AND disabled_at IS NULL)"
     " + (SELECT count(*) FROM sessions WHERE id {among_1} AND ended_at IS NULL)"
     " + (SELECT count(*) FROM api_keys WHERE id {among_1} AND revoked_at IS NULL AND disabled_at IS NULL"
-    " AND (expires_at IS NULL OR expires_at > $3)),"
+    " AND (expires_at IS NULL OR expires_at > $3)"
+    # What comes out of a key could be sent from anywhere.
+    " AND CAST(allowed_networks AS TEXT) = '[]'),"
     " (SELECT count(*) FROM oauth_revoked_tokens WHERE jti {among_2}),"
     " (SELECT min(expires_at) FROM api_keys WHERE id {among_1})"
 )
-_FIND_ORIGIN_FACTS: Final = Statement(
-    _ORIGIN_FACTS.format(
-        among_1="= ANY (ARRAY(SELECT json_array_elements_text($1::json)))",
-        among_2="= ANY (ARRAY(SELECT json_array_elements_text($2::json)))",
-    ),
-    sqlite=_ORIGIN_FACTS.format(
-        among_1="IN (SELECT value FROM json_each($1))", among_2="IN (SELECT value FROM json_each($2))"
-    ),
+_LIST_ORIGIN_SCOPES: Final = (
+    "SELECT scopes FROM oauth_clients WHERE id {among_1} AND scopes IS NOT NULL"
+    " UNION ALL SELECT scopes FROM api_keys WHERE id {among_1} AND scopes IS NOT NULL"
 )
+
+
+def _among(text: str) -> Statement:
+    """Make a statement whose parameters 1 and 2 are lists in JSON."""
+    return Statement(
+        text.format(
+            among_1="= ANY (ARRAY(SELECT json_array_elements_text($1::json)))",
+            among_2="= ANY (ARRAY(SELECT json_array_elements_text($2::json)))",
+        ),
+        sqlite=text.format(
+            among_1="IN (SELECT value FROM json_each($1))", among_2="IN (SELECT value FROM json_each($2))"
+        ),
+    )
+
+
+_FIND_ORIGIN_FACTS: Final = _among(_ORIGIN_FACTS)
+_FIND_ORIGIN_SCOPES: Final = _among(_LIST_ORIGIN_SCOPES)
 _FIND_OPAQUE: Final = Statement("SELECT claims FROM oauth_access_tokens WHERE token_hash = $1")
 _INSERT_OPAQUE: Final = Statement(
     "INSERT INTO oauth_access_tokens (token_hash, jti, client_id, grant_id, claims, expires_at)"
@@ -63,7 +77,8 @@ class TokenFacts(msgspec.Struct, frozen=True):
     """What the database has now of an access token's client, tenant, grant and user.
 
     Shapes: ``grant_id`` is None where the token names none or the grant is gone; ``role`` is the user's in the tenant;
-    ``derived_from`` are the subjects that the grant was made from by token exchange.
+    ``derived_from`` are the subjects that the grant was made from by token exchange; ``client_scopes`` is None where
+    nothing narrows the client.
     """
 
     tenant_id: str
@@ -80,14 +95,16 @@ class TokenFacts(msgspec.Struct, frozen=True):
     user_disabled_at_ms: int | None
     role: str | None
     derived_from: tuple[str, ...]
+    client_scopes: tuple[str, ...] | None
     is_revoked: bool
 
 
 class OriginFacts(msgspec.Struct, frozen=True):
-    """Whether all that a grant was made from still counts, and when the first of it ends by itself."""
+    """Whether all that a grant was made from still counts, when the first of it ends by itself, and what narrows it."""
 
-    are_living: bool
-    ends_at_ms: int | None
+    are_living: bool = True
+    ends_at_ms: int | None = None
+    limits: tuple[tuple[str, ...], ...] = ()
 
 
 async def find_token_facts(reader: Reader, client_id: str, *, grant_id: str | None, jti: str) -> TokenFacts | None:
@@ -110,7 +127,8 @@ async def find_token_facts(reader: Reader, client_id: str, *, grant_id: str | No
         user_disabled_at_ms=row[11],
         role=row[12],
         derived_from=() if row[13] is None else msgspec.json.decode(row[13], type=tuple[str, ...]),
-        is_revoked=row[14] > 0,
+        client_scopes=None if row[14] is None else msgspec.json.decode(row[14], type=tuple[str, ...]),
+        is_revoked=row[15] > 0,
     )
 
 
@@ -124,7 +142,12 @@ async def find_origin_facts(reader: Reader, subjects: tuple[str, ...], now_ms: i
     texts = [msgspec.json.encode(sorted(ids)).decode() for ids in (others, tokens)]
     row = await reader.fetch_row(_FIND_ORIGIN_FACTS, *texts, now_ms)
     living, revoked, ends_at_ms = row or (0, 0, None)
-    return OriginFacts(are_living=(living, revoked) == (len(others), 0), ends_at_ms=ends_at_ms)
+    narrowed = await reader.fetch_rows(_FIND_ORIGIN_SCOPES, texts[0])
+    return OriginFacts(
+        are_living=(living, revoked) == (len(others), 0),
+        ends_at_ms=ends_at_ms,
+        limits=tuple(msgspec.json.decode(one[0], type=tuple[str, ...]) for one in narrowed),
+    )
 
 
 async def find_opaque_claims(reader: Reader, token_hash: bytes) -> str | None:

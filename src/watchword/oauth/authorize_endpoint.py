@@ -9,6 +9,7 @@ import msgspec
 
 from watchword.callers.call import Call
 from watchword.concealed import Concealed
+from watchword.credentials.scope_sets import is_covered
 from watchword.credentials.session_token import SessionProof
 from watchword.db.database import Database, Transaction
 from watchword.oauth.authorization_codes import AuthorizationCodes, Authorized
@@ -21,7 +22,6 @@ from watchword.oauth.models import OAuthClient
 from watchword.oauth.page_kit import page_path
 from watchword.oauth.page_session import PageSessions, Visit
 from watchword.oauth.queries_pages import find_session_start
-from watchword.oauth.scopes import is_covered
 from watchword.oauth.stored_requests import PAGE_TTL_SECONDS, StoredRequests
 from watchword.oauth_errors import (
     AccessDeniedError,

@@ -13,6 +13,7 @@ import msgspec
 from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.credentials.access_token import ActingParty, IssuerNames
+from watchword.credentials.scope_sets import common_scopes
 from watchword.db.database import Database, Transaction
 from watchword.oauth.grant import GrantContext
 from watchword.oauth.grants import Grants
@@ -20,7 +21,7 @@ from watchword.oauth.issue import TokenIssuer, Wanted
 from watchword.oauth.models import OAuthClient, StoredGrant, TokenAnswer, TokenRequest
 from watchword.oauth.queries_token_exchange import derive_grant
 from watchword.oauth.resources import require_resources
-from watchword.oauth.scopes import ALL_OF_API, common_scopes, parse_scope, require_within
+from watchword.oauth.scopes import ALL_OF_API, parse_scope, require_within
 from watchword.oauth.subject_token import ACCESS_TOKEN, Subject, SubjectTokens
 from watchword.oauth_errors import (
     InvalidOAuthRequestError,

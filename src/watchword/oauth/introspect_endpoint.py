@@ -96,7 +96,7 @@ def _tell_access(proof: AccessProof) -> IntrospectionAnswer:
     claims = proof.claims
     return IntrospectionAnswer(
         active=True,
-        scope=claims.scope,
+        scope=" ".join(proof.scopes),
         client_id=claims.client_id,
         token_type="Bearer" if proof.jkt is None else "DPoP",
         exp=claims.exp,

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from watchword.callers.permissions import SCOPE_PATTERN
+from watchword.credentials.scope_sets import is_covered
 from watchword.oauth.models import OAuthClient
 from watchword.oauth_errors import InvalidScopeError
 
@@ -86,40 +87,3 @@ def require_within(scopes: tuple[str, ...], allowed: tuple[str, ...]) -> None:
     """
     if not all(is_covered(scope, allowed) for scope in scopes):
         raise InvalidScopeError
-
-
-def is_covered(scope: str, allowed: tuple[str, ...]) -> bool:
-    """Say whether one of the allowed scopes gives all that this one does."""
-    if scope in allowed:
-        return True
-    resource, separator, action = scope.partition(":")
-    if not separator:
-        return False
-    for wider in allowed:
-        wider_resource, _, wider_action = wider.partition(":")
-        if wider_resource in {"*", resource} and wider_action in {"*", action}:
-            return True
-    return False
-
-
-def common_scopes(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what two lists of scopes both give, in as few words: ``products:*`` and ``*:read`` give ``products:read``."""
-    met = dict.fromkeys(meet for one in first for other in second if (meet := _meet(one, other)) is not None)
-    return tuple(scope for scope in met if not is_covered(scope, tuple(wider for wider in met if wider != scope)))
-
-
-def _meet(one: str, other: str) -> str | None:
-    if one == other:
-        return one
-    parts = [part for scope in (one, other) for part in scope.split(":", 1)]
-    if len(parts) != 4:  # noqa: PLR2004 - resource and action of both; a scope about the user has neither
-        return None
-    resource = _meet_part(parts[0], parts[2])
-    action = _meet_part(parts[1], parts[3])
-    return None if resource is None or action is None else f"{resource}:{action}"
-
-
-def _meet_part(one: str, other: str) -> str | None:
-    if other in {one, "*"}:
-        return one
-    return other if one == "*" else None
