@@ -1,6 +1,6 @@
 """What one answer costs without sockets: microseconds of processor time for each path, and the raw ASGI hello beside.
 
-Run: ``python bench/answer.py [--profile PATH] [--data DIRECTORY]``. Requests are fed to the protocol as bytes, answers
+Run: ``python bench/answer.py [--only NAME] [--profile PATH] [--data DIRECTORY]``. Requests are fed to the protocol as bytes, answers
 go to a transport that keeps nothing; what the kernel takes for reading, writing and waking is left out. Processor time
 of all threads, the log's too, so that a busy machine disturbs it little. ``bench/compare.py`` measures the whole.
 """
@@ -17,10 +17,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import uvicorn
 import uvloop
 from rich.console import Console
@@ -29,12 +31,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from fill import MANIFEST_NAME, Manifest, fill, make_bars, read_manifest
+from oauth import ASK, FORM, INTROSPECTION, OPAQUE, SIGNED, WRONG, basic, make_client, pair_of
 from paths import EXPIRED, FORGED, ME, PRODUCT, PRODUCT_BY_KEY, TEN, UNKNOWN_KEY
 from peers.hello import hello
-from rounds import get
+from rounds import get, post
 from watchword.app import Application
 from watchword.config import load_settings
 from watchword.credentials.api_key import make_key
+from watchword.ids import make_id
 from watchword.observe import Log
 from watchword.wire.fast_lane import FastLaneProtocol
 
@@ -44,16 +48,30 @@ BATCH = 2_000
 BATCHES = 15
 PROFILED = 20_000
 
+CONNECTIONS = 32
+"""Connections that ask beside each other, as writes are committed together."""
+
+
+SETTINGS = {
+    "WATCHWORD_REQUESTS_PER_MINUTE_PER_ADDRESS": "1000000000",
+    "WATCHWORD_TOKEN_REQUESTS_PER_MINUTE_PER_ADDRESS": "0",
+}
+"""The limits out of the way."""
+
+UNKNOWN_CLIENT = "refused: unknown client"
+
 
 class NoTransport:
     """Takes what is written and keeps the last of it."""
 
     def __init__(self) -> None:
         self.written = b""
+        self.is_written = asyncio.Event()
 
     def write(self, data: bytes) -> None:
         """Keep an answer's last part."""
         self.written = data
+        self.is_written.set()
 
     def get_extra_info(self, name: str) -> Any:  # noqa: ANN401 - as asyncio's own
         """Say where the connection leads."""
@@ -108,15 +126,70 @@ def make_requests(manifest: Manifest) -> dict[str, list[bytes]]:
     }
 
 
-def measure(one: Callable[[], None]) -> float:
+async def make_oauth_requests(application: Application, manifest: Manifest) -> dict[str, list[bytes]]:
+    """Make the requests of each path of the authorization server, and the clients and tokens that they name."""
+    signed = pair_of(await make_client(application, manifest.tenant_id, "jwt"))
+    opaque = pair_of(await make_client(application, manifest.tenant_id, "opaque"))
+    ask = post("/oauth/token", ASK, basic(opaque), media_type=FORM)
+    tokens = []
+    for _ in range(50):
+        protocol = make_protocol(FastLaneProtocol, application)
+        await exchange(protocol, ask)
+        body = protocol.transport.written.rpartition(b"\r\n\r\n")[2]  # type: ignore[attr-defined] # ours
+        tokens.append(msgspec.json.decode(body)["access_token"])
+    return {
+        SIGNED: [post("/oauth/token", ASK, basic(signed), media_type=FORM)],
+        OPAQUE: [ask],
+        WRONG: [post("/oauth/token", ASK, basic((signed[0], signed[1][::-1])), media_type=FORM)],
+        UNKNOWN_CLIENT: [post("/oauth/token", ASK, basic((make_id("oauth_client", 0), signed[1])), media_type=FORM)],
+        INTROSPECTION: [
+            post("/oauth/introspect", f"token={token}".encode(), basic(opaque), media_type=FORM) for token in tokens
+        ],
+    }
+
+
+async def measure(one: Callable[[], None]) -> float:
     """Return the microseconds of processor time that a call takes, as the lower quarter of batches has it."""
+    return await measure_batches(partial(run_batch, one))
+
+
+async def run_batch(one: Callable[[], None]) -> None:
+    """Call as often as a batch is long."""
     for _ in range(BATCH):
         one()
+
+
+async def measure_together(application: Application, requests: list[bytes]) -> float:
+    """Measure requests whose answers may have to be waited for, on several connections."""
+    protocols = [make_protocol(FastLaneProtocol, application) for _ in range(CONNECTIONS)]
+
+    async def ask(number: int, protocol: HttpToolsProtocol) -> None:
+        for place in range(number, BATCH, CONNECTIONS):
+            await exchange(protocol, requests[place % len(requests)])
+
+    async def batch() -> None:
+        await asyncio.gather(*(ask(number, protocol) for number, protocol in enumerate(protocols)))
+
+    return await measure_batches(batch)
+
+
+async def exchange(protocol: HttpToolsProtocol, request: bytes) -> None:
+    """Send a request and wait until it is answered."""
+    written = protocol.transport.is_written  # type: ignore[attr-defined] # ours
+    written.clear()
+    protocol.data_received(request)
+    while not written.is_set() or (protocol.cycle is not None and not protocol.cycle.response_complete):
+        await written.wait()
+        await asyncio.sleep(0)
+
+
+async def measure_batches(batch: Callable[[], Awaitable[None]]) -> float:
+    """Return the microseconds for each request of a batch, as the lower quarter of several has it."""
+    await batch()
     taken = []
     for _ in range(BATCHES):
         began = time.process_time_ns()
-        for _ in range(BATCH):
-            one()
+        await batch()
         taken.append((time.process_time_ns() - began) / BATCH / 1000)
     return statistics.quantiles(taken, n=4)[0]
 
@@ -154,29 +227,33 @@ def feeder(protocol: HttpToolsProtocol, requests: list[bytes]) -> Callable[[], N
     return one
 
 
-async def run(data: Path, profile: str | None) -> None:
-    """Measure every path, or profile one."""
+async def run(data: Path, profile: str | None, only: str) -> None:
+    """Measure every path whose name holds ``only``, or profile one."""
     if not (data / MANIFEST_NAME).exists():
         with make_bars() as bars:
             await fill(data, keys=1_000, users=1_000, products=100_000, bars=bars)
     manifest = read_manifest(data)
-    settings = load_settings(
-        {}, data, {"WATCHWORD_DATA": str(data), "WATCHWORD_REQUESTS_PER_MINUTE_PER_ADDRESS": "1000000000"}
-    )
+    settings = load_settings({}, data, SETTINGS | {"WATCHWORD_DATA": str(data)})
     with Path(os.devnull).open("wb") as nowhere:  # noqa: ASYNC230 - opened once, and it is nothing
         application = await Application.open(settings, log=Log(nowhere, log_format=settings.log_format))
         try:
             protocol = make_protocol(FastLaneProtocol, application)
             requests = make_requests(manifest)
             if profile is not None:
+                requests |= await make_oauth_requests(application, manifest)
                 show_profile(feeder(protocol, requests[profile]))
                 return
             ceiling = await measure_hello()
             table = Table("path", "µs", "to hello")
             table.add_row("hello", f"{ceiling:.1f}", "1.00")
-            for path, texts in requests.items():
-                taken = measure(feeder(protocol, texts))
-                table.add_row(path, f"{taken:.1f}", f"{ceiling / taken:.2f}")
+            of_oauth = await make_oauth_requests(application, manifest)
+            for path, texts in {**requests, **of_oauth}.items():
+                if only in path:
+                    is_waited_for = path in of_oauth
+                    taken = await (
+                        measure_together(application, texts) if is_waited_for else measure(feeder(protocol, texts))
+                    )
+                    table.add_row(path, f"{taken:.1f}", f"{ceiling / taken:.2f}")
             Console().print(table)
         finally:
             await application.close()
@@ -199,13 +276,14 @@ def main() -> int:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", metavar="PATH", help="print where the time of one path goes, such as: me")
+    parser.add_argument("--only", default="", metavar="NAME", help="measure the paths with this in their names")
     parser.add_argument("--data", type=Path, help="a directory of bench/fill.py, also a new one to be kept")
     arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="watchword-bench-") as temporary,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(run(arguments.data or Path(temporary), arguments.profile))
+        runner.run(run(arguments.data or Path(temporary), arguments.profile, arguments.only))
     return 0
 
 

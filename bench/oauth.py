@@ -98,16 +98,17 @@ async def make_clients(data: Path, tenant_id: str) -> OurClients:
     settings = load_settings({}, data, {"WATCHWORD_DATA": str(data)})
     application = await Application.open(settings, log=Log(io.BytesIO()))
     try:
-        signed = await _make_client(application, tenant_id, "jwt")
-        opaque = await _make_client(application, tenant_id, "opaque")
+        signed = await make_client(application, tenant_id, "jwt")
+        opaque = await make_client(application, tenant_id, "opaque")
         refresh_tokens = await _make_refresh_tokens(application, signed.client)
     finally:
         await application.close()
         application.log.close()
-    return OurClients(_pair(signed), _pair(opaque), refresh_tokens)
+    return OurClients(pair_of(signed), pair_of(opaque), refresh_tokens)
 
 
-async def _make_client(application: Application, tenant_id: str, token_format: TokenFormat) -> IssuedClient:
+async def make_client(application: Application, tenant_id: str, token_format: TokenFormat) -> IssuedClient:
+    """Make a client whose access tokens have this form."""
     wanted = CreateClient(
         name=f"Bench {token_format}",
         kind="confidential",
@@ -146,7 +147,8 @@ async def _make_refresh_tokens(application: Application, client: OAuthClient) ->
     return tokens
 
 
-def _pair(issued: IssuedClient) -> tuple[str, str]:
+def pair_of(issued: IssuedClient) -> tuple[str, str]:
+    """Return a client's name and secret."""
     return issued.client.id, "" if issued.secret is None else issued.secret.text
 
 
