@@ -44,9 +44,9 @@ from watchword.users.refresh import Refresh
 from watchword.users.register import Register
 from watchword.users.routes import make_routes as make_user_routes
 from watchword.users.sessions import Sessions
+from watchword.wire.answering import DefaultLines
 from watchword.wire.asgi import Message, Receive, Send, make_body_reader, send_response, target_of
 from watchword.wire.client_address import ClientAddresses
-from watchword.wire.fast_lane import DefaultLines
 from watchword.wire.known_heads import KnownHeads
 from watchword.wire.request import BodyReader, Head, Request
 from watchword.wire.response import Response
@@ -102,6 +102,7 @@ class Application:
         self.fast_lane = settings.fast_lane
         self.header_seconds = float(settings.header_timeout_seconds)
         self.body_seconds = float(settings.body_timeout_seconds)
+        self.body_bytes_max = settings.body_bytes_max
         self.connections_per_address = settings.connections_per_address
         self.connections: Counter[str] = Counter()
         self.default_lines = DefaultLines()

@@ -17,8 +17,9 @@ from eventually import eventually
 from raw_http import Connection
 from watchword.errors import WatchwordError
 from watchword.wire import fast_lane
+from watchword.wire.answering import DefaultLines
 from watchword.wire.asgi import Message, Receive, Send, make_body_reader, send_response, target_of
-from watchword.wire.fast_lane import DefaultLines, FastLaneProtocol
+from watchword.wire.fast_lane import FastLaneProtocol
 from watchword.wire.known_heads import KnownHeads
 from watchword.wire.request import BodyReader, Head, Request
 from watchword.wire.response import Response
@@ -46,6 +47,7 @@ class Answers:
     def __init__(self) -> None:
         self.fast_lane = True
         self.header_seconds = self.body_seconds = SHORT
+        self.body_bytes_max = 1_000
         self.connections_per_address = 4
         self.connections: Counter[str] = Counter()
         self.default_lines = DefaultLines()

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
 from watchword.errors import WatchwordError
+from watchword.wire.answering import DefaultLines
 from watchword.wire.asgi import Message, Receive, Send, make_body_reader, send_response, target_of
-from watchword.wire.fast_lane import DefaultLines, FastLaneProtocol
+from watchword.wire.fast_lane import FastLaneProtocol
 from watchword.wire.known_heads import HEADERS_BYTES_MAX, KnownHeads
 from watchword.wire.request import BodyReader, Head, Request
 from watchword.wire.response import Response
@@ -42,6 +43,26 @@ HEADERS = (
     b"\r\nHost: a\r\nX-Odd : 1\r\n\r\n",
     b"\r\n\r\n",
 )
+BODIES = (
+    b"\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+    b"\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\n\r\n\r\nabc",
+    b"\r\nHost: a\r\nContent-Length: 003\r\n\r\nabc",
+    b"\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+    b"\r\nHost: a\r\nContent-Length: 19\r\n\r\nGET /a HTTP/1.1\r\n\r\n",
+    b"\r\nHost: a\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc",
+    b"\r\nHost: a\r\nContent-Length: 3\r\n\r\nab",
+    b"\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcd",
+    b"\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc",
+    b"\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+    b"\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    b"\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc",
+    b"\r\nHost: a\r\nContent-Length: 1200\r\n\r\n" + b"a" * 1200,
+    b"\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+    b"\r\nContent-Length: 3\r\n\r\nabc",
+    b"\r\nHost: a\r\n\r\n",
+)
+"""Headers with bodies behind them, the plain ones first."""
+
 LINES = (
     b"GET /a HTTP/1.1",
     b"GET /b?c=%64 HTTP/1.1",
@@ -66,14 +87,29 @@ def likely(first: int, choices: Sequence[bytes]) -> st.SearchStrategy[bytes]:
     return st.one_of(st.sampled_from(choices[:first]), st.sampled_from(choices[:first]), st.sampled_from(choices))
 
 
-REQUESTS = st.tuples(likely(3, LINES), likely(2, HEADERS)).map(b"".join)
+POSTS = (
+    b"POST /a HTTP/1.1",
+    b"POST /b?c=%64 HTTP/1.1",
+    b"POST /wait HTTP/1.1",
+    b"POST /\xc3\xa9 HTTP/1.1",
+    b"PUT /a HTTP/1.1",
+)
+PLAIN_REQUESTS = st.tuples(likely(3, LINES), likely(2, HEADERS)).map(b"".join)
+REQUESTS = st.one_of(PLAIN_REQUESTS, st.tuples(likely(3, POSTS), likely(4, BODIES)).map(b"".join))
 PIECES = st.lists(st.one_of(REQUESTS, REQUESTS, REQUESTS, st.binary(max_size=4)), min_size=1, max_size=8)
 
 
+GOOD_BODIES = (*BODIES[:5], *BODIES[12:14])
+GOOD_REQUESTS = st.one_of(
+    st.tuples(st.sampled_from(LINES[:3]), st.sampled_from((PLAIN, *HEADERS[:2]))),
+    st.tuples(st.sampled_from(POSTS[:3]), st.sampled_from(GOOD_BODIES)),
+).map(b"".join)
+
+
 @st.composite
-def chunks(draw: st.DrawFn) -> list[bytes]:
+def chunks(draw: st.DrawFn, of: st.SearchStrategy[list[bytes]] = PIECES) -> list[bytes]:
     """A stream of requests and what is none, in the pieces that it was written in or cut anywhere."""
-    pieces = draw(PIECES)
+    pieces = draw(of)
     cut: list[bytes] = []
     for piece in pieces:
         at = draw(st.one_of(st.none(), st.none(), st.integers(0, len(piece))))
@@ -120,6 +156,7 @@ class Echo:
     def __init__(self, known_heads: KnownHeads) -> None:
         self.fast_lane = True
         self.header_seconds = self.body_seconds = 60.0
+        self.body_bytes_max = 1_000
         self.connections_per_address = 4
         self.connections: Counter[str] = Counter()
         self.default_lines = DefaultLines()
@@ -146,8 +183,12 @@ class Echo:
     async def answer(self, request: Request) -> Response:
         if request.path == "/wait":
             await asyncio.sleep(0)
+        try:
+            body = await request.body()
+        except WatchwordError as error:
+            return Response(error.status, error.message.encode(), b"")
         told = (request.method, request.path, request.query, request.head.pairs, request.headers, request.head.fault)
-        return Response(200, repr((*told, request.client_address, request.scheme)).encode(), b"")
+        return Response(200, repr((*told, request.client_address, request.scheme, body)).encode(), b"")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         read = make_body_reader(receive, declared_bytes=None, body_bytes_max=1_000, body_seconds=60)
@@ -158,10 +199,14 @@ class Echo:
         await send_response(send, await self.answer(request), method=scope["method"])
 
 
-async def converse(received: list[bytes], known_heads: KnownHeads, *, connections: int = 1) -> list[tuple[bytes, bool]]:
+async def converse(
+    received: list[bytes], known_heads: KnownHeads, *, connections: int = 1, fast_lane: bool = True
+) -> list[tuple[bytes, bool]]:
     """Feed the chunks to one connection after another; return what each wrote, and whether it was closed."""
+    application = Echo(known_heads)
+    application.fast_lane = fast_lane
     config = uvicorn.Config(
-        Echo(known_heads),
+        application,
         http=FastLaneProtocol,
         lifespan="off",
         interface="asgi3",
@@ -181,11 +226,24 @@ async def converse(received: list[bytes], known_heads: KnownHeads, *, connection
                 protocol.data_received(chunk)
             for _ in range(3):
                 await asyncio.sleep(0)
-        for _ in range(20):
+        for _ in range(20 * len(received)):
             await asyncio.sleep(0)
         told.append((transport.written, transport.closed))
         protocol.connection_lost(None)
     return told
+
+
+def read_answers(written: bytes) -> list[tuple[bytes, frozenset[bytes], bytes]]:
+    """Split what a connection wrote into answers: the lanes write the same header lines in another order."""
+    answers = []
+    while written:
+        head, _, rest = written.partition(b"\r\n\r\n")
+        status, *lines = head.split(b"\r\n")
+        lengths = [int(line.split(b": ")[1]) for line in lines if line.startswith(b"content-length")]
+        length = lengths[0] if lengths else 0
+        answers.append((status, frozenset(lines), rest[:length]))
+        written = rest[length:]
+    return answers
 
 
 @given(chunks())
@@ -194,6 +252,55 @@ def test_nobody_can_tell_whether_headers_were_known(received: list[bytes]) -> No
     with asyncio.Runner() as runner:
         known = runner.run(converse(received, KnownHeads(), connections=2))
         assert known == runner.run(converse(received, KnownHeads(0), connections=2))
+
+
+@given(chunks(st.lists(GOOD_REQUESTS, min_size=1, max_size=8)))
+def test_nobody_can_tell_the_lane(received: list[bytes]) -> None:
+    """Any stream of requests, with bodies and without, cut anywhere, gets the same answers in the same order in both lanes."""
+    with asyncio.Runner() as runner:
+        fast, slow = (
+            runner.run(converse(received, KnownHeads(), fast_lane=fast_lane))[0] for fast_lane in (True, False)
+        )
+    assert read_answers(fast[0]) == read_answers(slow[0])
+    assert fast[1] == slow[1]
+
+
+@pytest.mark.parametrize("request_bytes", [b"POST /a HTTP/1.1" + headers for headers in BODIES[:5]])
+def test_known_headers_with_a_body_are_not_read_again(request_bytes: bytes) -> None:
+    """The second plain request with a body of the same length is found, with its own body."""
+    known_heads = KnownHeads()
+    asyncio.run(converse([request_bytes], known_heads))
+    head, _, body = request_bytes.partition(b"\r\n\r\n")
+    found = known_heads.find(head.replace(b"/a", b"/b?c") + b"\r\n\r\n" + body.upper())
+    assert found is not None
+    assert (found.method, found.target, found.body) == ("POST", b"/b?c", body.upper())
+
+
+@pytest.mark.parametrize("request_bytes", [b"POST /a HTTP/1.1" + headers for headers in BODIES[5:]])
+def test_other_bodies_are_the_parsers(request_bytes: bytes) -> None:
+    """A body that is none, long, chunked, cut, or longer than told is left to the parser each time."""
+    known_heads = KnownHeads()
+    asyncio.run(converse([request_bytes, b"GET /b HTTP/1.1\r\nHost: a\r\n\r\n"], known_heads))
+    assert known_heads.find(request_bytes) is None
+
+
+@pytest.mark.parametrize("body", [b"", b"ab", b"abcd", b"abcGET / HTTP/1.1\r\n\r\n"])
+def test_a_body_of_another_length_is_the_parsers(body: bytes) -> None:
+    """Known headers are good for a body of their own length and nothing behind it."""
+    known_heads = KnownHeads()
+    asyncio.run(converse([b"POST /a HTTP/1.1" + BODIES[0]], known_heads))
+    assert known_heads.find(b"POST /a HTTP/1.1" + BODIES[0]) is not None
+    assert known_heads.find(b"POST /a HTTP/1.1" + BODIES[0].removesuffix(b"abc") + body) is None
+
+
+def test_methods_do_not_lend_each_other_headers() -> None:
+    """Headers of a request with a body are no headers of one without, and the other way round."""
+    known_heads = KnownHeads()
+    asyncio.run(converse([b"POST /a HTTP/1.1" + BODIES[3]], known_heads))
+    asyncio.run(converse([b"GET /a HTTP/1.1" + PLAIN], known_heads))
+    assert known_heads.find(b"GET /a HTTP/1.1" + BODIES[3]) is None
+    assert known_heads.find(b"POST /a HTTP/1.1" + PLAIN) is None
+    assert known_heads.find(b"PUT /a HTTP/1.1" + BODIES[3]) is None
 
 
 @pytest.mark.parametrize("headers", HEADERS[:5])

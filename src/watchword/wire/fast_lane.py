@@ -1,35 +1,44 @@
 """uvicorn's HTTP/1.1 protocol with a synchronous lane in front of ASGI.
 
-A bodyless request whose answer is ready without waiting is written inside the parser's own callback; a coroutine that
-does wait is carried over to an ASGI task at the point where it stopped. Both lanes run the same pipeline.
+A request that came whole in one piece, without a body or with a small one, is answered inside the parser's own callback
+where its answer is ready without waiting; a coroutine that does wait is carried over to an ASGI task at the point where
+it stopped. Both lanes run the same pipeline.
 This file also bounds what a connection may cost: time for headers, a body that moves, connections per address.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Coroutine, Generator
-from types import coroutine
-from typing import Any, Final, Protocol
+import re
+from collections.abc import Coroutine
+from typing import Any, Final
 
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from watchword.errors import HeadersTooLargeError, MalformedRequestError, TargetTooLongError, WatchwordError
-from watchword.wire.asgi import send_response
+from watchword.wire.answering import Answering, resumed
+from watchword.wire.asgi import make_whole_body_reader, send_response
 from watchword.wire.client_address import address_bucket
-from watchword.wire.known_heads import KnownHeads, KnownRequest
+from watchword.wire.known_heads import KnownRequest
 from watchword.wire.problems import unread_request_response
-from watchword.wire.request import Head, Request
+from watchword.wire.request import Head
 from watchword.wire.response import STATUS_LINES, Response
 
 _BODYLESS: Final = frozenset({b"GET", b"HEAD"})
-_NEEDS_SLOW_LANE: Final = frozenset({b"content-length", b"transfer-encoding", b"upgrade", b"expect"})
-_NOTED: Final = _NEEDS_SLOW_LANE | {b"host"}
+_NEEDS_SLOW_LANE: Final = frozenset({b"transfer-encoding", b"upgrade", b"expect"})
+_NOTED: Final = _NEEDS_SLOW_LANE | {b"content-length", b"host"}
 _VERSIONS: Final = frozenset({"1.1", "1.0"})
 _WRITE_BUFFER_MAX: Final = 65_536
 """Bytes a client may leave unread before its further requests wait in the ASGI lane, where writing can pause."""
+
+_SMALL_BODY_BYTES: Final = 16_384
+"""The longest body that is answered in the parser's callback: any form, and most JSON."""
+
+_SMALL_BODY_DIGITS: Final = 5
+
+_PLAIN_TARGET: Final = re.compile(rb"/[A-Za-z0-9/._~%?&=,:@+\[\]-]*")
+"""A target that the other lane reads too, should the body not come whole."""
 
 _CHECK_SECONDS: Final = 1.0
 """How often a connection looks whether its client stalls."""
@@ -48,45 +57,6 @@ _UNENDED_BYTES_MAX: Final = 65_536
 """Bytes that may come without ending anything: no target, no header, no part of a body."""
 
 
-class Answering(Protocol):
-    """The application as the fast lane needs it."""
-
-    fast_lane: bool
-    header_seconds: float
-    body_seconds: float
-    connections_per_address: int
-    connections: Counter[str]
-    default_lines: DefaultLines
-    known_heads: KnownHeads
-
-    def is_trusted_proxy(self, peer: str) -> bool: ...  # noqa: D102 - documented at the application
-
-    def note_unread_request(self, error: WatchwordError) -> str: ...  # noqa: D102 - the same
-
-    def make_request(  # noqa: D102 - the same
-        self, method: str, target: bytes, headers: list[tuple[bytes, bytes]] | Head, *, peer: str, scheme: str
-    ) -> Request: ...
-
-    def answer(self, request: Request) -> Coroutine[Any, Any, Response]: ...  # noqa: D102 - the same
-
-
-class DefaultLines:
-    """The server's own headers (``Date``) as lines, written once for each list that uvicorn makes of them."""
-
-    __slots__ = ("_lines", "_pairs")
-
-    def __init__(self) -> None:
-        self._pairs: list[tuple[bytes, bytes]] | None = None
-        self._lines = b""
-
-    def of(self, pairs: list[tuple[bytes, bytes]]) -> bytes:
-        """Return the lines of this list; uvicorn replaces the list when a header changes."""
-        if pairs is not self._pairs:
-            self._pairs = pairs
-            self._lines = b"".join(b"%b: %b\r\n" % pair for pair in pairs)
-        return self._lines
-
-
 class FastLaneProtocol(HttpToolsProtocol):
     """One connection."""
 
@@ -97,8 +67,10 @@ class FastLaneProtocol(HttpToolsProtocol):
         self._peer = self.client[0] if self.client else ""
         self._bucket = address_bucket(self._peer)
         self._in_fast_lane = False
+        self._declared: bytes | None = None
+        self._body_parts: list[bytes] = []
         self._is_between_requests = True
-        self._stands_behind_plain_get = False
+        self._stands_behind_plain_request = False
         self._keeps_alive = True
         self._is_refused = False
         self._head_is_complete = False
@@ -128,15 +100,17 @@ class FastLaneProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read what came; what is no HTTP, or never ends, is refused."""
         self._unset_keepalive_if_required()
-        if self._stands_behind_plain_get and self._may_answer_now():
+        if self._stands_behind_plain_request and self._may_answer_now():
             known = self._application.known_heads.find(data)
             if known is not None:
                 self._answer_known(known)
                 return
         was_between_requests = self._is_between_requests
-        self._stands_behind_plain_get = False
+        self._stands_behind_plain_request = False
         self._read(data)
         if self._waiting_since is not None:
+            if self._in_fast_lane and self._head_is_complete and not self._is_refused:
+                self._leave_fast_lane()
             self._bound_unended(len(data))
         elif was_between_requests and self._in_fast_lane and not self._is_refused:
             self._learn(data)
@@ -160,6 +134,8 @@ class FastLaneProtocol(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self._in_fast_lane = self._application.fast_lane
+        self._declared = None
+        self._body_parts = []
         self._head_is_complete = self._has_host = self._is_between_requests = False
         self._head_bytes = self._body_bytes = 0
         self._waiting_since = self._began = self.loop.time()
@@ -191,7 +167,7 @@ class FastLaneProtocol(HttpToolsProtocol):
         self._require_plain_head(version)
         if (
             self._in_fast_lane
-            and self.parser.get_method() in _BODYLESS
+            and self._has_small_body_or_none(self.parser.get_method())
             and self.url.startswith(b"/")
             and self._may_answer_now()
             and version == "1.1"
@@ -208,7 +184,7 @@ class FastLaneProtocol(HttpToolsProtocol):
         if self._in_fast_lane:
             # Asked here: behind the end of the message the parser has forgotten it.
             self._keeps_alive = self.parser.should_keep_alive()
-            self._answer_now(self.parser.get_method().decode("ascii"), self.headers)
+            self._answer_now(self.parser.get_method().decode("ascii"), self.headers, b"".join(self._body_parts))
         else:
             super().on_message_complete()
 
@@ -216,11 +192,17 @@ class FastLaneProtocol(HttpToolsProtocol):
         """Hand on a part of the body and note that it moves."""
         self._waiting_since = self.loop.time()
         self._body_bytes += len(body)
-        super().on_body(body)
+        if self._in_fast_lane:
+            self._body_parts.append(body)
+        else:
+            super().on_body(body)
 
     def _note(self, name: bytes, value: bytes) -> None:
         if name == b"host":
             self._has_host = True
+            return
+        if name == b"content-length":
+            self._declared = value
             return
         self._in_fast_lane = False
         if name == b"expect":
@@ -241,6 +223,28 @@ class FastLaneProtocol(HttpToolsProtocol):
         if b"#" in self.url:
             raise MalformedRequestError("The request target holds a fragment")
 
+    def _has_small_body_or_none(self, method: bytes) -> bool:
+        """Say whether this request's body, if it has one, may be gathered to be answered at its end."""
+        declared = self._declared
+        if method in _BODYLESS:
+            return declared is None
+        return (
+            method == b"POST"
+            and declared is not None
+            and declared.isdigit()
+            and len(declared) <= _SMALL_BODY_DIGITS
+            and int(declared) <= min(_SMALL_BODY_BYTES, self._application.body_bytes_max)
+            and _PLAIN_TARGET.fullmatch(self.url) is not None
+        )
+
+    def _leave_fast_lane(self) -> None:
+        """Go on in the other lane with a request whose body has not come whole."""
+        self._in_fast_lane = False
+        self._enter_asgi_lane()
+        for part in self._body_parts:
+            HttpToolsProtocol.on_body(self, part)
+        self._body_parts = []
+
     def _may_answer_now(self) -> bool:
         """Say whether nothing is under way that an answer would overtake, and the client takes its answers."""
         return (
@@ -251,19 +255,28 @@ class FastLaneProtocol(HttpToolsProtocol):
 
     def _learn(self, data: bytes) -> None:
         """Remember the headers of the request just answered, if all of it and nothing else came in one piece."""
-        if self._keeps_alive and data.startswith(b"GET "):
-            self._stands_behind_plain_get = self._application.known_heads.learn(data, self.headers)
+        if self._keeps_alive and data.startswith((b"GET ", b"POST ")):
+            body_bytes = None if self._declared is None else int(self._declared)
+            known_heads = self._application.known_heads
+            self._stands_behind_plain_request = known_heads.learn(data, self.headers, body_bytes=body_bytes)
 
     def _answer_known(self, known: KnownRequest) -> None:
         """Answer a request whose headers the parser read before; its state is that behind such a request already."""
         self._idle_since = self.loop.time()
         self.url, self.headers = known.target, known.head.pairs
-        self._answer_now("GET", known.head)
+        self._answer_now(known.method, known.head, known.body)
 
-    def _answer_now(self, method: str, headers: list[tuple[bytes, bytes]] | Head) -> None:
+    def _answer_now(self, method: str, headers: list[tuple[bytes, bytes]] | Head, body: bytes = b"") -> None:
         application = self._application
         coro = application.answer(
-            application.make_request(method, self.url, headers, peer=self._peer, scheme=self.scheme or "http")
+            application.make_request(
+                method,
+                self.url,
+                headers,
+                peer=self._peer,
+                scheme=self.scheme or "http",
+                read_body=make_whole_body_reader(body) if body else None,
+            )
         )
         try:
             waiting_for = coro.send(None)
@@ -290,7 +303,7 @@ class FastLaneProtocol(HttpToolsProtocol):
 
     def _carry_over(self, coro: Coroutine[Any, Any, Response], waiting_for: object, method: str) -> None:
         async def application(_scope: object, _receive: object, send: Any) -> None:  # noqa: ANN401 - ASGI's own types
-            await send_response(send, await _resumed(coro, waiting_for), method=method)
+            await send_response(send, await resumed(coro, waiting_for), method=method)
 
         loaded, self.app = self.app, application
         try:
@@ -376,19 +389,3 @@ def _refusal_behind(error: HttpParserError) -> WatchwordError:
     """Return the error that a callback raised, or one for what the parser itself could not read."""
     cause = error.__context__
     return cause if isinstance(cause, WatchwordError) else MalformedRequestError("This is no valid HTTP request")
-
-
-@coroutine
-def _resumed(coro: Coroutine[Any, Any, Response], waiting_for: object) -> Generator[Any, Any, Response]:
-    """Go on with a coroutine that was started by hand and has stopped at ``waiting_for``."""
-    try:
-        while True:
-            try:
-                sent = yield waiting_for
-            except BaseException as error:  # noqa: BLE001 - whatever is thrown in belongs to the coroutine
-                waiting_for = coro.throw(error)
-            else:
-                waiting_for = coro.send(sent)
-    except StopIteration as stop:
-        response: Response = stop.value
-        return response

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from watchword.wire.request import Head
 
-_REQUEST_LINE: Final = re.compile(rb"GET (/[A-Za-z0-9/._~%?&=,:@+\[\]-]{0,2000}) HTTP/1\.1")
+_REQUEST_LINE: Final = re.compile(rb"(GET|POST) (/[A-Za-z0-9/._~%?&=,:@+\[\]-]{0,2000}) HTTP/1\.1")
 """A request line that can be read in one way only; any other is left to the parser."""
 
 _END: Final = b"\r\n\r\n"
@@ -28,16 +28,25 @@ _HEADS_MAX: Final = 512
 class KnownRequest(NamedTuple):
     """A request whose headers were known; a tuple, since one is made for each request."""
 
+    method: str
     target: bytes
     head: Head
+    body: bytes = b""
+
+
+class _Known(NamedTuple):
+    """Headers as they read, and the length of the body behind them: None for those of a GET request, which has none."""
+
+    head: Head
+    body_bytes: int | None
 
 
 class KnownHeads:
-    """The headers of plain GET requests by their bytes; the oldest make room. Used from the event loop only."""
+    """The headers of plain GET and POST requests by their bytes; the oldest make room. Used from the event loop only."""
 
     def __init__(self, heads_max: int = _HEADS_MAX) -> None:
         self._heads_max = heads_max
-        self._heads: OrderedDict[bytes, Head] = OrderedDict()
+        self._heads: OrderedDict[bytes, _Known] = OrderedDict()
 
     def find(self, data: bytes) -> KnownRequest | None:
         """Read what came, if it is exactly one request with known headers.
@@ -46,18 +55,32 @@ class KnownHeads:
         for byte, when the parser read it as the headers of one request and its end.
         """
         line_bytes = data.find(b"\r\n")
-        head = self._heads.get(data[line_bytes:])
-        if head is None:
+        if data.startswith(b"POST "):
+            return self._find_with_body(data, line_bytes)
+        known = self._heads.get(data[line_bytes:])
+        if known is None or known.body_bytes is not None:
             return None
         line = _REQUEST_LINE.fullmatch(data, 0, line_bytes)
-        return None if line is None else KnownRequest(line[1], head)
+        return None if line is None else KnownRequest("GET", line[2], known.head)
 
-    def learn(self, data: bytes, headers: list[tuple[bytes, bytes]]) -> bool:
+    def _find_with_body(self, data: bytes, line_bytes: int) -> KnownRequest | None:
+        """Read a request whose headers say how long its body is, and whose body is all that stands behind them."""
+        head_bytes = data.find(_END) + len(_END)
+        known = self._heads.get(data[line_bytes:head_bytes])
+        if known is None or known.body_bytes != len(data) - head_bytes:
+            return None
+        line = _REQUEST_LINE.fullmatch(data, 0, line_bytes)
+        return None if line is None else KnownRequest("POST", line[2], known.head, data[head_bytes:])
+
+    def learn(self, data: bytes, headers: list[tuple[bytes, bytes]], *, body_bytes: int | None = None) -> bool:
         """Remember how headers read, if ``data`` is one request and no more; say whether it is.
 
-        The parser has taken the data and found one GET request without a body, or the end of one, with these headers.
+        The parser has taken the data and found one GET request without a body, or one POST request with a body of so
+        many bytes, or the end of one, with these headers; of several it found it was the last.
         """
-        block = data[data.find(b"\r\n") :]
+        head_bytes = len(data) - (body_bytes or 0)
+        # All in front of the body of the last request found: of the only one, if it has the right number of line ends.
+        block = data[data.find(b"\r\n") : head_bytes]
         # A line end for the request line, each header and the empty line, and no other of any kind: nothing that
         # could be divided in another way.
         ends = len(headers) + 2
@@ -65,5 +88,5 @@ class KnownHeads:
         if is_plain and len(block) <= HEADERS_BYTES_MAX and self._heads_max and block not in self._heads:
             if len(self._heads) >= self._heads_max:
                 self._heads.popitem(last=False)
-            self._heads[block] = Head(headers)
+            self._heads[block] = _Known(Head(headers), body_bytes)
         return is_plain

@@ -1,0 +1,76 @@
+"""What the protocol of a connection needs of the application that answers, and how it goes on with a started answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Coroutine, Generator
+from types import coroutine
+from typing import Any, Protocol
+
+from watchword.errors import WatchwordError
+from watchword.wire.known_heads import KnownHeads
+from watchword.wire.request import BodyReader, Head, Request
+from watchword.wire.response import Response
+
+
+class Answering(Protocol):
+    """The application as a connection needs it."""
+
+    fast_lane: bool
+    header_seconds: float
+    body_seconds: float
+    body_bytes_max: int
+    connections_per_address: int
+    connections: Counter[str]
+    default_lines: DefaultLines
+    known_heads: KnownHeads
+
+    def is_trusted_proxy(self, peer: str) -> bool: ...  # noqa: D102 - documented at the application
+
+    def note_unread_request(self, error: WatchwordError) -> str: ...  # noqa: D102 - the same
+
+    def make_request(  # noqa: D102 - the same
+        self,
+        method: str,
+        target: bytes,
+        headers: list[tuple[bytes, bytes]] | Head,
+        *,
+        peer: str,
+        scheme: str,
+        read_body: BodyReader | None = None,
+    ) -> Request: ...
+
+    def answer(self, request: Request) -> Coroutine[Any, Any, Response]: ...  # noqa: D102 - the same
+
+
+class DefaultLines:
+    """The server's own headers (``Date``) as lines, written once for each list that uvicorn makes of them."""
+
+    __slots__ = ("_lines", "_pairs")
+
+    def __init__(self) -> None:
+        self._pairs: list[tuple[bytes, bytes]] | None = None
+        self._lines = b""
+
+    def of(self, pairs: list[tuple[bytes, bytes]]) -> bytes:
+        """Return the lines of this list; uvicorn replaces the list when a header changes."""
+        if pairs is not self._pairs:
+            self._pairs = pairs
+            self._lines = b"".join(b"%b: %b\r\n" % pair for pair in pairs)
+        return self._lines
+
+
+@coroutine
+def resumed(coro: Coroutine[Any, Any, Response], waiting_for: object) -> Generator[Any, Any, Response]:
+    """Go on with a coroutine that was started by hand and has stopped at ``waiting_for``."""
+    try:
+        while True:
+            try:
+                sent = yield waiting_for
+            except BaseException as error:  # noqa: BLE001 - whatever is thrown in belongs to the coroutine
+                waiting_for = coro.throw(error)
+            else:
+                waiting_for = coro.send(sent)
+    except StopIteration as stop:
+        response: Response = stop.value
+        return response
