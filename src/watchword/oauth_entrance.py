@@ -32,6 +32,7 @@ class OAuthEntrance:
             assertions=ClientAssertions(foundation.seen_proofs),
             # With a bound of their own: strangers' documents must not use up what known clients need.
             keys=ClientKeys(FetchedDocuments(foundation.fetcher)),
+            remembered=foundation.proofs,
             audit=audit,
         )
         self.registrations = Registrations(database, names, api_keys=foundation.api_key_prover, audit=audit)

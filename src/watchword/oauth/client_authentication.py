@@ -1,13 +1,15 @@
 """Who the client is (RFC 6749 §2.3): by secret in the header or the form, by assertion, or, if public, by name alone.
 
 One way per request. Unknown, disabled, wrong and not allowed to come this way get one answer, and an unknown client's
-secret is compared too, so that the time tells nothing either.
+secret is compared too, so that the time tells nothing either. A secret that proved its client is remembered until
+something of the client or its tenant changes; what proved nobody is looked up each time.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+from hashlib import sha256
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -17,6 +19,7 @@ from watchword.audit.writer import AuditWriter
 from watchword.credentials.access_token import IssuerNames
 from watchword.credentials.client_assertion import ASSERTION_TYPE, Assertion, ClientAssertions, read_assertion
 from watchword.credentials.client_secret import is_client_secret
+from watchword.credentials.verified import VerifiedCache
 from watchword.db.database import Database
 from watchword.oauth.client_keys import ClientKeys
 from watchword.oauth.client_metadata_documents import ClientFinder
@@ -24,7 +27,7 @@ from watchword.oauth.fapi import is_fapi, require_fapi_assertion
 from watchword.oauth.models import AuthenticationMethod, ClientCredentials, ClientSecret, OAuthClient
 from watchword.oauth.queries import list_secrets
 from watchword.oauth_errors import InvalidClientError, InvalidOAuthRequestError
-from watchword.wire.request import Request
+from watchword.wire.request import Head, Request
 
 _NO_SECRET: Final = ClientSecret("", bytes(32), "", 0, None)
 """Whatever is presented is no SHA-256 of these bytes that anybody could find."""
@@ -33,14 +36,28 @@ _OF_TENANT: Final = "/t/"
 _SECRET_IN_QUERY: Final = (b"client_secret=", b"client_assertion=")
 
 
+_PRESENTED: Final = "presented client"
+"""Under which name the Basic credentials of a head are kept, read."""
+
+
 class _Presented(msgspec.Struct, frozen=True):
+    """How a client says who it is; ``digest`` stands for its secret with the way and the id that it came with."""
+
     method: AuthenticationMethod
     client_id: str
     proof: str = ""
     assertion: Assertion | None = None
+    digest: bytes = b""
 
     def __repr__(self) -> str:
         return f"_Presented({self.method!r}, {self.client_id!r})"
+
+
+class _SecretProof(msgspec.Struct, frozen=True):
+    """That a secret proves a client, until the secret's end or until the client or its tenant is withdrawn."""
+
+    client: OAuthClient
+    secret: ClientSecret
 
 
 class ClientAuthentication:
@@ -54,6 +71,7 @@ class ClientAuthentication:
         *,
         assertions: ClientAssertions,
         keys: ClientKeys,
+        remembered: VerifiedCache,
         audit: AuditWriter,
     ) -> None:
         self._database = database
@@ -61,6 +79,7 @@ class ClientAuthentication:
         self._names = names
         self._assertions = assertions
         self._keys = keys
+        self._remembered = remembered
         self._audit = audit
 
     async def require_client(self, request: Request, form: ClientCredentials, now_ms: int) -> OAuthClient:
@@ -72,20 +91,34 @@ class ClientAuthentication:
             UnavailableError: the database cannot be asked.
         """
         presented = _read(request, form)
+        if presented.digest:
+            return await self._require_secret(presented, _tenant_of(request), now_ms)
         client = await self._finder.find(presented.client_id, _tenant_of(request), now_ms)
-        if presented.method == "none":
+        if presented.assertion is None:
             return _require_public(client)
-        if presented.assertion is not None:
-            await self._require_assertion(request, client, presented.assertion, now_ms)
-            return _require_confidential(client, presented.method)
-        # Of an unknown client too: what is not asked for shows in the time.
+        await self._require_assertion(request, client, presented.assertion, now_ms)
+        return _require_confidential(client, presented.method)
+
+    async def _require_secret(self, presented: _Presented, slug: str | None, now_ms: int) -> OAuthClient:
+        proof = self._remembered.find(presented.digest, _SecretProof)
+        if proof is None or not proof.secret.is_living(now_ms):
+            proof = await self._prove_secret(presented, slug, now_ms)
+        self._audit.note_use(proof.secret.id, now_ms)
+        return proof.client
+
+    async def _prove_secret(self, presented: _Presented, slug: str | None, now_ms: int) -> _SecretProof:
+        mark = self._remembered.mark()
+        # The secret before the client, so that an unknown client takes the very steps of a wrong secret.
         secrets = await list_secrets(self._database, presented.client_id)
         secret = _find_secret(presented.proof, secrets, now_ms)
         if secret is None:
             raise InvalidClientError(cause="the secret is wrong or the client unknown")
-        proved = _require_confidential(client, presented.method)
-        self._audit.note_use(secret.id, now_ms)
-        return proved
+        found = await self._finder.find(presented.client_id, slug, now_ms)
+        client = _require_confidential(found, presented.method)
+        proof = _SecretProof(client, secret)
+        subjects = (f"client:{client.id}", f"tenant:{client.tenant_id}")
+        self._remembered.remember(presented.digest, proof, subjects, mark=mark)
+        return proof
 
     async def _require_assertion(
         self, request: Request, client: OAuthClient | None, assertion: Assertion, now_ms: int
@@ -118,9 +151,9 @@ def _read(request: Request, form: ClientCredentials) -> _Presented:
     ways = []
     authorization = request.header(b"authorization")
     if authorization is not None:
-        ways.append(_read_basic(authorization))
+        ways.append(_of_head(request.head, authorization))
     if form.client_secret is not None:
-        ways.append(_Presented("client_secret_post", form.client_id or "", form.client_secret))
+        ways.append(_with_secret("client_secret_post", form.client_id or "", form.client_secret))
     if form.client_assertion is not None:
         ways.append(_read_assertion(form.client_assertion, form.client_assertion_type))
     if len(ways) > 1:
@@ -130,6 +163,19 @@ def _read(request: Request, form: ClientCredentials) -> _Presented:
     if form.client_id not in {None, ways[0].client_id}:
         raise InvalidOAuthRequestError("The client_id differs from the one that authenticates")
     return ways[0]
+
+
+def _of_head(head: Head, authorization: str) -> _Presented:
+    presented = head.derived.get(_PRESENTED)
+    if not isinstance(presented, _Presented):
+        presented = head.derived[_PRESENTED] = _read_basic(authorization)
+    return presented
+
+
+def _with_secret(method: AuthenticationMethod, client_id: str, secret: str) -> _Presented:
+    # The length keeps an id that goes on from being taken for a secret that begins so.
+    text = f"{method} {len(client_id)} {client_id}{secret}"
+    return _Presented(method, client_id, secret, digest=sha256(text.encode("utf-8", "surrogatepass")).digest())
 
 
 def _read_basic(authorization: str) -> _Presented:
@@ -144,7 +190,7 @@ def _read_basic(authorization: str) -> _Presented:
     if not separator:
         raise InvalidClientError(cause="the Basic credentials hold no colon")
     # Both halves are form-encoded inside (RFC 6749 §2.3.1).
-    return _Presented("client_secret_basic", unquote_plus(client_id), unquote_plus(secret))
+    return _with_secret("client_secret_basic", unquote_plus(client_id), unquote_plus(secret))
 
 
 def _read_assertion(text: str, kind: str | None) -> _Presented:

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from watchword.credentials.queries import Reader
-from watchword.db.database import Database, Statement, Transaction
+from watchword.db.database import Database, Row, Statement, Transaction
 from watchword.oauth.models import ClientSource, OAuthClient
 from watchword.oauth.queries import CLIENT_COLUMNS, CLIENT_TABLES, client_of
 
@@ -21,12 +22,12 @@ _COUNT_UNUSED: Final = Statement(
 )
 _DELETE_UNUSED: Final = Statement(
     "DELETE FROM oauth_clients WHERE id IN (SELECT c.id FROM oauth_clients c"
-    f" WHERE c.source <> 'administrator' AND c.updated_at < $1 AND {_UNUSED} LIMIT $2)"
+    f" WHERE c.source <> 'administrator' AND c.updated_at < $1 AND {_UNUSED} LIMIT $2) RETURNING id"
 )
 
 _DELETE_UNUSED_OF: Final = Statement(
     "DELETE FROM oauth_clients WHERE id IN (SELECT c.id FROM oauth_clients c"
-    f" WHERE c.tenant_id = $1 AND c.source = $2 AND c.updated_at < $3 AND {_UNUSED} LIMIT $4)"
+    f" WHERE c.tenant_id = $1 AND c.source = $2 AND c.updated_at < $3 AND {_UNUSED} LIMIT $4) RETURNING id"
 )
 
 _AT_ONCE: Final = 200
@@ -56,16 +57,22 @@ async def count_unused(reader: Reader, tenant_id: str, source: ClientSource) -> 
 
 async def delete_unused_of(tx: Transaction, tenant_id: str, source: ClientSource, before_ms: int) -> int:
     """Delete some such clients of a tenant that were not touched since; return how many."""
-    return await tx.execute(_DELETE_UNUSED_OF, tenant_id, source, before_ms, _AT_ONCE)
+    return _withdraw(tx, await tx.fetch_rows(_DELETE_UNUSED_OF, tenant_id, source, before_ms, _AT_ONCE))
 
 
 async def prune_unused_clients(database: Database, before_ms: int) -> int:
     """Delete clients that came by themselves, were not touched since, and have nothing from anybody; return how many."""
 
     async def step(tx: Transaction) -> int:
-        return await tx.execute(_DELETE_UNUSED, before_ms, _AT_ONCE)
+        return _withdraw(tx, await tx.fetch_rows(_DELETE_UNUSED, before_ms, _AT_ONCE))
 
     total = 0
     while deleted := await database.transaction(step):
         total += deleted
     return total
+
+
+def _withdraw(tx: Transaction, deleted: Sequence[Row]) -> int:
+    """Have deleted clients forgotten wherever they were proved a moment ago; return how many they are."""
+    tx.withdraw(*(f"client:{row[0]}" for row in deleted))
+    return len(deleted)
