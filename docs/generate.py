@@ -263,6 +263,7 @@ _PERMISSIONS: Final = (
     ("invite, change and remove members (`members:write`)", "members:write", False),
     ("read the tenant (`tenants:read`)", "tenants:read", False),
     ("change the tenant (`tenants:write`)", "tenants:write", False),
+    ("follow what ends (`revocations:read`)", "revocations:read", False),
     ("make tenants, add members unasked (`installation:write`)", "installation:write", False),
 )
 
@@ -348,7 +349,10 @@ _FLOORS: Final = (
         "what builds, and what every request walks through",
         ("app", "oauth_server", "oauth_entrance", "oauth_pages", "foundation", "pipeline"),
     ),
-    ("floor 4: what callers can do", ("oauth", "commerce", "records", "users", "api_keys", "tenants", "operations")),
+    (
+        "floor 4: what callers can do",
+        ("oauth", "commerce", "records", "users", "api_keys", "tenants", "operations", "revocations"),
+    ),
     ("floor 3: who is calling", ("callers",)),
     ("floor 2: abilities; values in, values out, no request", ("credentials", "limits", "audit")),
     ("floor 1: ground", ("wire", "db", "mail")),
@@ -379,6 +383,7 @@ _ROOMS: Final = {
     "api_keys": "where a tenant creates, lists, rotates, revokes and verifies its keys",
     "tenants": "tenants, settings and plans, members with one role each, invitations",
     "operations": "health, the OpenAPI document and its page, the hourly clean-up",
+    "revocations": "what ended, told at once to a tenant's own services",
     "callers": "from a request to one frozen Caller, and what it may do",
     "credentials": "everything a caller can prove itself with; the only cryptography but for certificates",
     "limits": "how many requests and attempts",

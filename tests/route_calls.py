@@ -78,6 +78,10 @@ WITHOUT_BODY = {
 }
 
 
+QUERIES = {"GET /api/revocations": "?follow=false"}
+"""What makes an answer end that would go on."""
+
+
 class Victim(msgspec.Struct, frozen=True):
     """Whose things a caller asks for: a tenant and a mode by their short names."""
 
@@ -127,7 +131,12 @@ def calls_of(api: Api, victim: Victim) -> list[RouteCall]:
     """Return every route as a call for the victim's things, but for those that know their callers by themselves."""
     things = _things(api.world, victim)
     return [
-        RouteCall(name_of(route), route, _fill(route.path, things), _body_of(route, things))
+        RouteCall(
+            name_of(route),
+            route,
+            _fill(route.path, things) + QUERIES.get(name_of(route), ""),
+            _body_of(route, things),
+        )
         for route in api.application.routes
         if route.callers not in PROVED_BY_ENDPOINT
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from functools import partial
+from typing import Final
 
 from watchword import __version__
 from watchword.api_keys.manage import ApiKeyManager
@@ -19,7 +20,7 @@ from watchword.commerce.routes import make_routes as make_commerce_routes
 from watchword.config import Settings
 from watchword.credentials.expired import prune_codes, prune_grants, prune_proofs, prune_sessions
 from watchword.errors import WatchwordError
-from watchword.foundation import Foundation, lay_foundation
+from watchword.foundation import LONGEST_TOKEN_SECONDS, Foundation, lay_foundation
 from watchword.limits.shares import prune_windows
 from watchword.oauth_server import OAuthServer
 from watchword.observe import Log
@@ -29,6 +30,10 @@ from watchword.operations.routes import make_routes as make_operations_routes
 from watchword.operations.upkeep import Upkeep
 from watchword.pipeline import Pipeline
 from watchword.records.routes import make_routes as make_record_routes
+from watchword.revocations.queries import prune_revocations
+from watchword.revocations.routes import make_routes as make_revocation_routes
+from watchword.revocations.stream import RevocationFeed
+from watchword.revocations.watch import RevocationWatch
 from watchword.tenants.invitations import Invitations
 from watchword.tenants.manage import Tenants
 from watchword.tenants.members import Members
@@ -51,6 +56,9 @@ from watchword.wire.known_heads import KnownHeads
 from watchword.wire.request import BodyReader, Head, Request
 from watchword.wire.response import Response
 from watchword.wire.routes import Route, RouteTable
+
+_REVOCATIONS_KEPT_MS: Final = (LONGEST_TOKEN_SECONDS + 3_600) * 1000
+"""As long as a token that was verified offline may live, and an hour for clocks that differ."""
 
 
 class Application:
@@ -93,6 +101,8 @@ class Application:
         self.oauth = OAuthServer(foundation, settings, login=self._login)
         self.upkeep = self._make_upkeep()
         self._foundation = foundation
+        self._identifier = self._make_identifier(foundation)
+        self.revocation_watch = RevocationWatch(self.database)
         docs = DocsPages(__version__)
         self.routes = self._make_routes(docs)
         docs.describe(self.routes)
@@ -130,6 +140,7 @@ class Application:
             opened.push_async_callback(application.upkeep.close)
             application.oauth.backchannel_logout.start(clock)
             opened.push_async_callback(application.oauth.backchannel_logout.close)
+            opened.push_async_callback(application.revocation_watch.close)
             application._opened = opened.pop_all()
         return application
 
@@ -157,6 +168,10 @@ class Application:
             request.scheme = self._addresses.scheme(peer, scheme, request.header(b"x-forwarded-proto"))
         return request
 
+    def end_streams(self) -> None:
+        """End the answers that would go on by themselves: the server stops."""
+        self.revocation_watch.stop()
+
     def is_trusted_proxy(self, peer: str) -> bool:
         """Say whether a peer is a proxy that stands for many clients."""
         return self._addresses.is_trusted(peer)
@@ -170,7 +185,8 @@ class Application:
         if scope["type"] == "lifespan":
             await _serve_lifespan(receive, send)
         elif scope["type"] == "http":
-            await send_response(send, await self._answer_scope(scope, receive), method=scope["method"])
+            response = await self._answer_scope(scope, receive)
+            await send_response(send, response, method=scope["method"], receive=receive)
 
     async def _answer_scope(self, scope: Message, receive: Receive) -> Response:
         headers = list(scope["headers"])
@@ -191,14 +207,7 @@ class Application:
         foundation = self._foundation
         return Pipeline(
             routes=RouteTable(self.routes),
-            identifier=Identifier(
-                session_tokens=foundation.session_tokens,
-                access_tokens=foundation.access_tokens,
-                dpop_proofs=foundation.dpop_proofs,
-                api_keys=foundation.api_key_prover,
-                tenants=TenantChooser(self.database),
-                remembered=foundation.proofs,
-            ),
+            identifier=self._identifier,
             limiter=foundation.limiter,
             origins=self.origins,
             challenges=Challenges(foundation.access_tokens.names),
@@ -206,6 +215,16 @@ class Application:
             audit=self.audit,
             log=self.log,
             clock=self.clock,
+        )
+
+    def _make_identifier(self, foundation: Foundation) -> Identifier:
+        return Identifier(
+            session_tokens=foundation.session_tokens,
+            access_tokens=foundation.access_tokens,
+            dpop_proofs=foundation.dpop_proofs,
+            api_keys=foundation.api_key_prover,
+            tenants=TenantChooser(self.database),
+            remembered=foundation.proofs,
         )
 
     def _make_upkeep(self) -> Upkeep:
@@ -219,10 +238,14 @@ class Application:
                 "attempts": self.attempts.prune,
                 "windows": partial(prune_windows, self.bookkeeping),
                 "clients": self.oauth.registrations.prune,
+                "revocations": self._prune_revocations,
             },
             clock=self.clock,
             log=self.log,
         )
+
+    async def _prune_revocations(self, now_ms: int) -> int:
+        return await prune_revocations(self.database, now_ms - _REVOCATIONS_KEPT_MS)
 
     def _make_verification(self, foundation: Foundation) -> EmailVerification:
         return EmailVerification(
@@ -262,6 +285,7 @@ class Application:
             *make_record_routes(self.database),
             *make_commerce_routes(self.database, audit=self.audit),
             *self.oauth.routes,
+            *make_revocation_routes(RevocationFeed(self.database, self.revocation_watch, self._identifier, self.clock)),
             *make_operations_routes(Health(self.database), docs),
         )
 

@@ -36,14 +36,15 @@ from watchword.mail.outbound import Outbound
 from watchword.mail.outbox import OutboxSender
 from watchword.mail.sender import Sender
 from watchword.observe import Log
+from watchword.revocations.record import make_teller
 from watchword.wire.fetcher import Fetcher
 
 _PROOFS_MAX: Final = 50_000
 """Remembered proofs of a process: some 30 MiB when all of them are in use."""
 
 
-_LONGEST_TOKEN_SECONDS: Final = 86_400
-"""The longest that any token signed for others may live: so long a retired key stays published."""
+LONGEST_TOKEN_SECONDS: Final = 86_400
+"""The longest that any token signed for others may live: so long a retired key stays published, and what ended told."""
 
 _FORGOTTEN_AFTER_SECONDS: Final = 60.0
 """Withdrawals are announced at once. A process killed between its commit and the announcement has acknowledged nothing,
@@ -95,7 +96,7 @@ async def lay_foundation(
     if log is None:
         log = Log(sys.stderr.buffer, log_format=settings.log_format, level=settings.log_level)
         opened.push_async_callback(asyncio.to_thread, log.close)
-    stores = await _open_stores(settings, opened)
+    stores = await _open_stores(settings, clock, opened)
     master_secret = open_master_secret(settings).reveal().encode()
     key_ring = await KeyRing.open(stores.database, master_secret, clock.now_ms())
     passwords = Passwords(threads=settings.password_threads, queue_max=settings.password_queue_max)
@@ -150,12 +151,13 @@ def _make_session_tokens(settings: Settings, stores: Stores, proofs: VerifiedCac
 def _make_access_tokens(
     settings: Settings, stores: Stores, proofs: VerifiedCache, master_secret: bytes
 ) -> AccessTokens:
-    keys = IssuerKeys(stores.database, stores.generations, master_secret, longest_life_seconds=_LONGEST_TOKEN_SECONDS)
+    keys = IssuerKeys(stores.database, stores.generations, master_secret, longest_life_seconds=LONGEST_TOKEN_SECONDS)
     names = IssuerNames(settings.url, default_slug=settings.default_tenant)
     return AccessTokens(stores.database, stores.generations, keys, proofs, names)
 
 
-async def _open_stores(settings: Settings, opened: contextlib.AsyncExitStack) -> Stores:
+async def _open_stores(settings: Settings, clock: Clock, opened: contextlib.AsyncExitStack) -> Stores:
+    tell = make_teller(clock)
     generations = Generations(settings.data_directory / "generations")
     opened.callback(generations.close)
     database: Database
@@ -168,6 +170,7 @@ async def _open_stores(settings: Settings, opened: contextlib.AsyncExitStack) ->
             generations=generations,
             connections=settings.database_connections,
             scan_deadline_ms=settings.scan_deadline_ms,
+            tell=tell,
         )
         bookkeeping = database
         opened.push_async_callback(database.close)
@@ -176,6 +179,7 @@ async def _open_stores(settings: Settings, opened: contextlib.AsyncExitStack) ->
             settings.data_directory / "watchword.db",
             generations=generations,
             scan_deadline_ms=settings.scan_deadline_ms,
+            tell=tell,
         )
         opened.push_async_callback(database.close)
         bookkeeping = SqliteDatabase(

@@ -57,6 +57,7 @@ async def serve_application(
             log=application.log,
             clock=application.clock,
             on_ready=on_ready,
+            on_stopping=application.end_streams,
         )
     finally:
         warming.cancel()

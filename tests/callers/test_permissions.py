@@ -30,6 +30,8 @@ TABLE = {
     ("members:write", False): "no no no no no yes yes",
     ("tenants:write", False): "no no no no no yes yes",
     ("audit:read", False): "no no no no no yes yes",
+    ("revocations:read", False): "no yes no no no yes yes",
+    ("revocations:write", False): "no no no no no no no",
     ("installation:write", False): "no no no no no no yes",
     ("products:destroy", True): "no no no no no no no",
     ("products", True): "no no no no no no no",

@@ -6,6 +6,7 @@ cookie; two different proofs are refused; a publishable key beside a proof only 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from ipaddress import ip_address
 from typing import Final, cast
@@ -14,11 +15,7 @@ import msgspec
 
 from watchword.callers.caller import Caller, CallerKind, Mode, Role
 from watchword.callers.tenant import TenantChooser
-from watchword.credentials.access_token import (
-    AccessProof,
-    AccessTokens,
-    has_access_token_shape,
-)
+from watchword.credentials.access_token import AccessProof, AccessTokens, has_access_token_shape
 from watchword.credentials.api_key import ApiKeyProver, KeyProof, has_key_shape
 from watchword.credentials.dpop import DpopProofs, ProvedRequest
 from watchword.credentials.session_token import SessionProof, SessionTokens, has_session_token_shape
@@ -92,6 +89,9 @@ class _Remembered(msgspec.Struct, frozen=True):
     until_ms: int
 
 
+_RequireKey = Callable[[Request, Presented, str | None, int], Awaitable[None]]
+
+
 class Identifier:
     """Proves callers; holds the resolvers, and remembers whom a single header named."""
 
@@ -133,19 +133,26 @@ class Identifier:
         """
         digest = _digest_of_only_header(request)
         mark = self._remembered.mark()
-        identity = await self._prove(request, now_ms)
+        identity = await self._prove(request, now_ms, self._require_key)
         if identity is not None and digest is not None:
             self._remember(digest, identity, mark)
         return identity
 
-    async def _prove(self, request: Request, now_ms: int) -> Identity | None:
+    async def identify_again(self, request: Request, now_ms: int) -> Identity | None:
+        """Return whom a request names now whose answer still goes on, as ``identify`` did before it began.
+
+        A proof of a public key counts once (RFC 9449 §11.1), and did then.
+        """
+        return self.recall(request, now_ms) or await self._prove(request, now_ms, _believe_shown)
+
+    async def _prove(self, request: Request, now_ms: int, require_key: _RequireKey) -> Identity | None:
         presented = read_credentials(request)
         if presented.secret_key is not None:
-            return await self._by_secret_key(request, presented, now_ms)
+            return await self._by_secret_key(request, presented, now_ms, require_key)
         if presented.session_token is not None:
             return await self._by_session(request, presented, now_ms)
         if presented.access_token is not None:
-            return await self._by_access_token(request, presented, now_ms)
+            return await self._by_access_token(request, presented, now_ms, require_key)
         if presented.publishable_key is not None:
             key = await self._prove_publishable(request, presented.publishable_key, now_ms)
             self._tenants.require_same_tenant(request, key)
@@ -169,13 +176,15 @@ class Identifier:
             return
         self._remembered.remember(digest, kept, subjects, mark=mark)
 
-    async def _by_secret_key(self, request: Request, presented: Presented, now_ms: int) -> Identity:
+    async def _by_secret_key(
+        self, request: Request, presented: Presented, now_ms: int, require_key: _RequireKey
+    ) -> Identity:
         key = await self._api_keys.prove(presented.secret_key or "", now_ms)
         _require_server(request, key)
         _require_network(request, key)
         self._tenants.require_same_tenant(request, key)
         if presented.is_bound or key.jkt is not None:
-            await self._require_key(request, presented, key.jkt, now_ms)
+            await require_key(request, presented, key.jkt, now_ms)
         if presented.publishable_key is not None:
             beside = await self._prove_publishable(request, presented.publishable_key, now_ms)
             self._tenants.require_agreement(key, beside)
@@ -207,10 +216,12 @@ class Identifier:
         )
         return Identity(caller, chosen.allowed_origins, limited, session, presented.session_token)
 
-    async def _by_access_token(self, request: Request, presented: Presented, now_ms: int) -> Identity:
+    async def _by_access_token(
+        self, request: Request, presented: Presented, now_ms: int, require_key: _RequireKey
+    ) -> Identity:
         proof = await self._access_tokens.prove_for_api(presented.access_token or "", now_ms)
         if presented.is_bound or proof.jkt is not None:
-            await self._require_key(request, presented, proof.jkt, now_ms)
+            await require_key(request, presented, proof.jkt, now_ms)
         named = request.header(b"x-tenant-id")
         if named is not None and named not in {proof.tenant_id, proof.tenant_slug}:
             raise TenantMismatchError
@@ -239,6 +250,10 @@ class Identifier:
         if key.allowed_origins and request.header(b"origin") not in key.allowed_origins:
             raise OriginNotAllowedError
         return key
+
+
+async def _believe_shown(_request: Request, _presented: Presented, _jkt: str | None, _now_ms: int) -> None:
+    """Believe that the proof of the public key was good, as it was when the request came."""
 
 
 def _digest_of_only_header(request: Request) -> bytes | None:

@@ -18,6 +18,9 @@ TENANT_RESOURCES: Final = frozenset({"keys", "clients", "members", "tenants", "a
 INSTALLATION_RESOURCES: Final = frozenset({"installation"})
 """What only a super-admin manages."""
 
+SERVICE_RESOURCES: Final = frozenset({"revocations"})
+"""What a tenant's own services read, to learn of it before anybody else."""
+
 _TENANT_STANDS_IN_PATH: Final = frozenset({"tenants", "members"}) | INSTALLATION_RESOURCES
 """Resources whose paths name the tenant they are about, so that no header need name it."""
 
@@ -41,6 +44,13 @@ TENANT_ACTIONS: Final[dict[CallerKind | Role, frozenset[str]]] = {
     Role.SUPER_ADMIN: _READ_AND_WRITE,
 }
 """Actions on keys, clients, members, settings and the audit log."""
+
+SERVICE_ACTIONS: Final[dict[CallerKind | Role, frozenset[str]]] = {
+    CallerKind.SECRET_KEY: _READ,
+    Role.TENANT_ADMIN: _READ,
+    Role.SUPER_ADMIN: _READ,
+}
+"""Actions on what the tenant's own services read."""
 
 INSTALLATION_ACTIONS: Final[dict[CallerKind | Role, frozenset[str]]] = {Role.SUPER_ADMIN: _READ_AND_WRITE}
 
@@ -107,6 +117,8 @@ def _actions(caller: Caller, resource: str) -> frozenset[str]:
         return _NOTHING
     if resource in INSTALLATION_RESOURCES:
         return INSTALLATION_ACTIONS.get(holder, _NOTHING)
+    if resource in SERVICE_RESOURCES:
+        return SERVICE_ACTIONS.get(holder, _NOTHING)
     if resource in TENANT_RESOURCES:
         return TENANT_ACTIONS.get(holder, _NOTHING)
     return COLLECTION_ACTIONS.get(holder, _NOTHING)

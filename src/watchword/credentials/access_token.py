@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from watchword.credentials.ended_subject import EndedSubject
 from watchword.credentials.issuer_keys import IssuerKeys
 from watchword.credentials.oauth_queries import (
     OriginFacts,
@@ -172,10 +173,12 @@ class AccessTokens:
         )
         return token
 
-    async def revoke(self, tx: Transaction, claims: AccessClaims) -> None:
-        """End a token before its time, whichever form it has."""
-        await insert_revoked_token(tx, claims.jti, claims.exp * 1000)
-        tx.withdraw(_token_subject(claims.jti))
+    async def revoke(self, tx: Transaction, proof: AccessProof) -> None:
+        """End a proved token before its time, whichever form it has."""
+        jti = proof.claims.jti
+        await insert_revoked_token(tx, jti, proof.claims.exp * 1000)
+        ended = EndedSubject(proof.tenant_id, proof.mode, "token", jti, proof.user_id or "")
+        tx.withdraw(_token_subject(jti), ended.text())
 
     async def prove(self, token: str, now_ms: int) -> AccessProof:
         """Return what the token proves; whether its audience is this API is the caller's question.

@@ -41,7 +41,7 @@ REPLACE_TOKEN: Final = Statement("""
 END_SESSION: Final = Statement("UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL")
 
 END_SESSIONS: Final = Statement(
-    "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL AND id <> $3"
+    "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL AND id <> $3 RETURNING id"
 )
 
 END_EVERY_SESSION: Final = Statement("UPDATE sessions SET ended_at = $1 WHERE ended_at IS NULL")
@@ -276,9 +276,10 @@ async def end_session(tx: Transaction, session_id: str, now_ms: int) -> bool:
     return await tx.execute(END_SESSION, session_id, now_ms) == 1
 
 
-async def end_sessions(tx: Transaction, user_id: str, now_ms: int, *, except_session_id: str | None) -> int:
-    """Mark a user's living sessions as ended, all or all but one; return how many."""
-    return await tx.execute(END_SESSIONS, user_id, now_ms, except_session_id or "")
+async def end_sessions(tx: Transaction, user_id: str, now_ms: int, *, except_session_id: str | None) -> list[str]:
+    """Mark a user's living sessions as ended, all or all but one; return their ids."""
+    rows = await tx.fetch_rows(END_SESSIONS, user_id, now_ms, except_session_id or "")
+    return [row[0] for row in rows]
 
 
 async def end_every_session(tx: Transaction, now_ms: int) -> int:

@@ -28,7 +28,7 @@ _TELL_OF_USER: Final = Statement(f"{_TOLD} AND s.user_id = $2 AND s.ended_at IS 
 _TELL_OF_ALL: Final = Statement(f"{_TOLD} AND s.ended_at IS NULL{_ONCE}")
 _END_OF_USER: Final = Statement(
     "UPDATE oauth_grants SET ended_at = $1"
-    " WHERE user_id = $2 AND ended_at IS NULL AND (session_id IS NULL OR session_id <> $3)"
+    " WHERE user_id = $2 AND ended_at IS NULL AND (session_id IS NULL OR session_id <> $3) RETURNING id"
 )
 _END_OF_ALL: Final = Statement("UPDATE oauth_grants SET ended_at = $1 WHERE user_id IS NOT NULL AND ended_at IS NULL")
 
@@ -61,7 +61,7 @@ async def end_with_sessions(tx: Transaction, user_id: str, now_ms: int, *, excep
     """
     kept = except_session_id or ""
     await tx.execute(_TELL_OF_USER, now_ms, user_id, kept)
-    await tx.execute(_END_OF_USER, now_ms, user_id, kept)
+    tx.withdraw(*(f"grant:{row[0]}" for row in await tx.fetch_rows(_END_OF_USER, now_ms, user_id, kept)))
 
 
 async def end_with_all_sessions(tx: Transaction, now_ms: int) -> None:

@@ -251,9 +251,9 @@ class SessionTokens:
         """End all sessions of a user, or all but one, with all that hangs on them; return how many."""
         await lock_user(tx, user_id)
         await end_with_sessions(tx, user_id, now_ms, except_session_id=except_session_id)
-        count = await end_sessions(tx, user_id, now_ms, except_session_id=except_session_id)
-        tx.withdraw(f"user:{user_id}")
-        return count
+        ended = await end_sessions(tx, user_id, now_ms, except_session_id=except_session_id)
+        tx.withdraw(f"user:{user_id}", *(f"session:{session_id}" for session_id in ended))
+        return len(ended)
 
     async def end_everyones(self, tx: Transaction, now_ms: int) -> int:
         """End all sessions of all users (ASVS 5.0 V7.4.5), with all that hangs on them; return how many."""

@@ -36,8 +36,11 @@ class Statement:
 class Transaction(Protocol):
     """Statements that happen together or not at all, seeing each other's changes.
 
-    The first error of a statement loses the transaction, even when the work catches it and goes on.
+    The first error of a statement loses the transaction, even when the work catches it and goes on. ``withdrawn`` are
+    the subjects named so far.
     """
+
+    withdrawn: list[str]
 
     async def fetch_row(self, statement: Statement, *parameters: Value) -> Row | None:
         """Return the first row, or None."""
@@ -69,6 +72,24 @@ class Transaction(Protocol):
 Work = Callable[[Transaction], Awaitable[Answer]]
 """A transaction's body. It awaits nothing but its transaction: SQLite runs it on the writer's thread, and it may run
 again from the start when the database asks for a retry (a serialization failure)."""
+
+
+Tell = Callable[[Transaction, tuple[str, ...]], Awaitable[None]]
+"""Writes down what a transaction withdraws, in that transaction: what is undone is not told, and nothing is forgotten."""
+
+
+def telling(work: Work[Answer], tell: Tell | None) -> Work[Answer]:
+    """Return the work with the telling of its withdrawals behind it, as the last thing before the commit."""
+    if tell is None:
+        return work
+
+    async def work_and_tell(tx: Transaction) -> Answer:
+        answer = await work(tx)
+        if tx.withdrawn:
+            await tell(tx, tuple(dict.fromkeys(tx.withdrawn)))
+        return answer
+
+    return work_and_tell
 
 
 class Database(Protocol):

@@ -14,7 +14,7 @@ from typing import Final, TypeVar, cast
 
 import asyncpg
 
-from watchword.db.database import Answer, Dialect, Row, Statement, Value, Work
+from watchword.db.database import Answer, Dialect, Row, Statement, Tell, Value, Work, telling
 from watchword.db.generations import Generations
 from watchword.db.parameters import require_storable
 from watchword.db.postgres_connections import Connections
@@ -66,8 +66,16 @@ class PostgresDatabase:
     dialect: Dialect = "postgres"
 
     def __init__(
-        self, *, main: Connections, scans: Connections, listener: Listener, generations: Generations, scan_ms: int
+        self,
+        *,
+        main: Connections,
+        scans: Connections,
+        listener: Listener,
+        generations: Generations,
+        scan_ms: int,
+        tell: Tell | None = None,
     ) -> None:
+        self._tell = tell
         self._main = main
         self._scans = scans
         self._listener = listener
@@ -83,8 +91,11 @@ class PostgresDatabase:
         connections: int = 4,
         schema: str = "public",
         scan_deadline_ms: int = 2000,
+        tell: Tell | None = None,
     ) -> PostgresDatabase:
         """Connect to a server and begin to listen; TLS as the URL's ``sslmode`` says.
+
+        ``tell`` writes down what a transaction withdraws.
 
         Raises:
             UnavailableError: the server cannot be reached, or refuses us.
@@ -97,6 +108,7 @@ class PostgresDatabase:
             listener=Listener(opener, generations=generations),
             generations=generations,
             scan_ms=scan_deadline_ms,
+            tell=tell,
         )
         try:
             await database._start()
@@ -135,6 +147,7 @@ class PostgresDatabase:
 
     async def transaction(self, work: Work[Answer]) -> Answer:
         """Run the work in one transaction (READ COMMITTED), again when the server asks for it, durable on return."""
+        work = telling(work, self._tell)
         for pause in _RETRY_SECONDS:
             try:
                 return await self._run_once(work)

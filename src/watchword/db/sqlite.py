@@ -18,7 +18,7 @@ from typing import Final, cast
 
 import apsw
 
-from watchword.db.database import Answer, Dialect, Row, Statement, Value, Work
+from watchword.db.database import Answer, Dialect, Row, Statement, Tell, Value, Work, telling
 from watchword.db.generations import Generations
 from watchword.db.parameters import require_storable
 from watchword.db.sqlite_errors import SqliteErrors
@@ -49,7 +49,7 @@ class SqliteDatabase:
 
     A thread that reads by key gets a connection of its own, since SQLite's allow one thread at a time.
     ``writer_wait_ms`` is how long a group of writes waits for the group of another process, which takes a few
-    milliseconds.
+    milliseconds; ``tell`` writes down what a transaction withdraws.
 
     Raises:
         UnavailableError: the file cannot be made, opened or given a write-ahead log.
@@ -66,7 +66,9 @@ class SqliteDatabase:
         readers: int = 2,
         scan_deadline_ms: int = 2000,
         writer_wait_ms: int = 5000,
+        tell: Tell | None = None,
     ) -> None:
+        self._tell = tell
         self._file = SqliteFile(path, synchronous=synchronous, writer_wait_ms=writer_wait_ms)
         self._errors = SqliteErrors()
         self._writer = SqliteWriter(self._file, generations=generations, errors=self._errors)
@@ -111,7 +113,7 @@ class SqliteDatabase:
 
     async def transaction(self, work: Work[Answer]) -> Answer:
         """Run the work in one transaction, on the writer's thread, durable when this returns."""
-        return cast("Answer", await self._writer.submit(work))
+        return cast("Answer", await self._writer.submit(telling(work, self._tell)))
 
     async def close(self) -> None:
         """Finish what waits and close; blocks no other work of the event loop."""

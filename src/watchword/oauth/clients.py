@@ -15,6 +15,7 @@ from watchword.audit.writer import AuditWriter
 from watchword.callers.caller import Mode
 from watchword.callers.origins import ORIGINS_SUBJECT
 from watchword.callers.permissions import require_no_wider
+from watchword.credentials.ended_subject import EndedSubject
 from watchword.db.database import Database, Transaction
 from watchword.errors import NotFoundError
 from watchword.ids import make_id
@@ -159,6 +160,7 @@ class OAuthClients:
             require_mode(actor, client.mode)
             await delete_client(tx, tenant_id, client_id)
             _withdraw(tx, client)
+            tx.withdraw(EndedSubject(tenant_id, client.mode, "client", client_id).text())
             return client
 
         client = await self._database.transaction(store)

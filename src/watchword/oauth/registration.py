@@ -15,6 +15,7 @@ from watchword.callers.permissions import is_in_scope
 from watchword.credentials.access_token import IssuerNames
 from watchword.credentials.api_key import ApiKeyProver, KeyProof, has_key_shape
 from watchword.credentials.client_secret import hash_client_secret, is_client_secret, make_client_secret
+from watchword.credentials.ended_subject import EndedSubject
 from watchword.db.database import Database, Transaction
 from watchword.errors import NotAuthenticatedError, NotFoundError, RateLimitExceededError
 from watchword.ids import make_id
@@ -156,7 +157,8 @@ class Registrations:
 
         async def store(tx: Transaction) -> None:
             await delete_client(tx, client.tenant_id, client.id)
-            tx.withdraw(f"client:{client.id}")
+            ended = EndedSubject(client.tenant_id, client.mode, "client", client.id)
+            tx.withdraw(f"client:{client.id}", ended.text())
 
         await self._database.transaction(store)
         self._record(Event.CLIENT_DELETED, client, address, now_ms)

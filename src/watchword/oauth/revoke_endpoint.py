@@ -72,7 +72,7 @@ class RevokeEndpoint:
         _require_own(client, proof.client_id)
 
         async def work(tx: Transaction) -> None:
-            await self._access_tokens.revoke(tx, proof.claims)
+            await self._access_tokens.revoke(tx, proof)
 
         await self._database.transaction(work)
         return True

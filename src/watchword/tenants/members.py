@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from watchword.audit.writer import AuditWriter
+from watchword.credentials.ended_subject import EndedSubject
 from watchword.credentials.standing_end import end_with_membership
 from watchword.db.database import Database, Transaction
 from watchword.errors import ConflictError, InternalError, InvalidFieldsError, NotFoundError
@@ -110,7 +111,7 @@ class Members:
             await delete_membership(transaction, tenant_id, user_id)
             await end_with_membership(transaction, tenant_id, user_id, now_ms)
             await delete_open_invitations_to(transaction, tenant_id, membership.email)
-            transaction.withdraw(f"user:{user_id}")
+            transaction.withdraw(f"user:{user_id}", EndedSubject(tenant_id, "", "member", user_id, user_id).text())
             return membership
 
         membership = await self._database.transaction(store)

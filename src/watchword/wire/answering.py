@@ -60,6 +60,11 @@ class DefaultLines:
         return self._lines
 
 
+async def made(response: Response) -> Response:
+    """Give a response that is there already."""
+    return response
+
+
 @coroutine
 def resumed(coro: Coroutine[Any, Any, Response], waiting_for: object) -> Generator[Any, Any, Response]:
     """Go on with a coroutine that was started by hand and has stopped at ``waiting_for``."""

@@ -4,24 +4,59 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import aclosing
 from typing import Any
 
 from watchword.errors import BodyTooLargeError, MalformedRequestError
 from watchword.wire.request import BodyReader
-from watchword.wire.response import Response
+from watchword.wire.response import Response, StreamingResponse
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-async def send_response(send: Send, response: Response, *, method: str) -> None:
-    """Send a response as ASGI messages; HEAD gets the header lines of GET and no body (RFC 9110 §9.3.2)."""
+async def send_response(send: Send, response: Response, *, method: str, receive: Receive | None = None) -> None:
+    """Send a response as ASGI messages; HEAD gets the header lines of GET and no body (RFC 9110 §9.3.2).
+
+    ``receive`` tells of a reader who leaves, which only an answer that goes on has to know.
+    """
     headers = response.header_pairs()
+    if isinstance(response, StreamingResponse):
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        if method != "HEAD":
+            await _send_while_read(send, response, receive)
+        await send({"type": "http.response.body", "body": b""})
+        return
     if response.status not in {204, 304}:
         headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
+
+
+async def _send_while_read(send: Send, response: StreamingResponse, receive: Receive | None) -> None:
+    tasks = [asyncio.ensure_future(_send_parts(send, response))]
+    if receive is not None:
+        tasks.append(asyncio.ensure_future(_wait_until_left(receive)))
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def _send_parts(send: Send, response: StreamingResponse) -> None:
+    async with aclosing(response.parts()) as parts:
+        async for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+
+
+async def _wait_until_left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def make_body_reader(

@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine
-from typing import Any, Final
+from collections.abc import Awaitable
+from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from watchword.errors import HeadersTooLargeError, MalformedRequestError, TargetTooLongError, WatchwordError
-from watchword.wire.answering import Answering, resumed
-from watchword.wire.asgi import make_whole_body_reader, send_response
+from watchword.wire.answering import Answering, made, resumed
+from watchword.wire.asgi import Receive, Send, make_whole_body_reader, send_response
 from watchword.wire.client_address import address_bucket
 from watchword.wire.known_heads import KnownRequest
 from watchword.wire.problems import unread_request_response
 from watchword.wire.request import Head
-from watchword.wire.response import STATUS_LINES, Response
+from watchword.wire.response import STATUS_LINES, Response, StreamingResponse
 
 _BODYLESS: Final = frozenset({b"GET", b"HEAD"})
 _NEEDS_SLOW_LANE: Final = frozenset({b"transfer-encoding", b"upgrade", b"expect"})
@@ -281,9 +281,12 @@ class FastLaneProtocol(HttpToolsProtocol):
         try:
             waiting_for = coro.send(None)
         except StopIteration as stop:
-            self._write(stop.value, method)
+            if isinstance(stop.value, StreamingResponse):
+                self._carry_over(made(stop.value), method)
+            else:
+                self._write(stop.value, method)
         else:
-            self._carry_over(coro, waiting_for, method)
+            self._carry_over(resumed(coro, waiting_for), method)
 
     def _write(self, response: Response, method: str) -> None:
         keep_alive = self._keeps_alive and not self.transport.is_closing()
@@ -301,9 +304,9 @@ class FastLaneProtocol(HttpToolsProtocol):
         if not keep_alive:
             self.transport.close()
 
-    def _carry_over(self, coro: Coroutine[Any, Any, Response], waiting_for: object, method: str) -> None:
-        async def application(_scope: object, _receive: object, send: Any) -> None:  # noqa: ANN401 - ASGI's own types
-            await send_response(send, await resumed(coro, waiting_for), method=method)
+    def _carry_over(self, answer: Awaitable[Response], method: str) -> None:
+        async def application(_scope: object, receive: Receive, send: Send) -> None:
+            await send_response(send, await answer, method=method, receive=receive)
 
         loaded, self.app = self.app, application
         try:

@@ -123,12 +123,13 @@ async def serve(
     log: Log,
     clock: Clock,
     on_ready: Callable[[], None] = lambda: None,
+    on_stopping: Callable[[], None] = lambda: None,
     protocol: type[asyncio.Protocol] = FastLaneProtocol,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in flight and return.
 
     ``certificate`` is None where the main listener speaks plain HTTP; ``on_ready`` is called once when connections
-    are accepted; ``protocol`` is a protocol of uvicorn, for applications that have no fast lane.
+    are accepted, ``on_stopping`` once before what is in flight is waited for; ``protocol`` is a protocol of uvicorn, for applications that have no fast lane.
     """
     context = None if certificate is None else make_tls_context(certificate)
     server = _Server(
@@ -136,6 +137,7 @@ async def serve(
         sockets,
         context,
         on_ready,
+        on_stopping,
         handshake_seconds=float(settings.header_timeout_seconds),
     )
     if context is None or certificate is None:
@@ -157,6 +159,7 @@ class _Server(uvicorn.Server):
         sockets: Sockets,
         context: ssl.SSLContext | None,
         on_ready: Callable[[], None],
+        on_stopping: Callable[[], None],
         *,
         handshake_seconds: float,
     ) -> None:
@@ -165,6 +168,7 @@ class _Server(uvicorn.Server):
         self._sockets = sockets
         self._context = context
         self._on_ready = on_ready
+        self._on_stopping = on_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - ours are typed
         await self.lifespan.startup()
@@ -176,6 +180,7 @@ class _Server(uvicorn.Server):
         self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stopping()
         await super().shutdown(sockets)
         # Whoever holds a connection open past the time for stopping is cut off.
         for connection in list(self.server_state.connections):

@@ -199,7 +199,7 @@ def _responses(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
     if route.answer is not None:
         success["content"] = {"application/json": {"schema": schemas.get(route.answer, {})}}
     elif route.answer_schema is not None:
-        success["content"] = {"application/json": {"schema": route.answer_schema}}
+        success["content"] = {route.media_type: {"schema": route.answer_schema}}
     elif route.path.startswith("/docs"):
         media_type = "text/css" if route.path.endswith(".css") else "text/html"
         success["content"] = {media_type: {"schema": {"type": "string"}}}

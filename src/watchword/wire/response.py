@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http
 import re
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 import msgspec
@@ -39,6 +40,20 @@ class Response:
             name, _, value = line.partition(b": ")
             pairs.append((name, value))
         return pairs
+
+
+class StreamingResponse(Response):
+    """An answer that goes on until it ends by itself, its reader leaves or the server stops.
+
+    ``parts`` is called once, when the headers are sent. The next part is asked for when the reader has taken enough of
+    those before: what a slow one has not read is not kept here.
+    """
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: Callable[[], AsyncGenerator[bytes, None]], lines: bytes) -> None:
+        super().__init__(200, b"", lines)
+        self.parts = parts
 
 
 def header_line(name: str, value: str) -> bytes:

@@ -32,7 +32,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     where the handler decides for itself whom it serves; ``publishable`` lets a publishable key read here; ``limit`` is a name in ``limits/policies.py`` counted before
     anything else; ``body`` (JSON) or ``form`` (a form's fields) and ``query`` are the structs
     that the request is parsed into, once; ``answer`` documents
-    what comes back with ``status``. Where the handler reads body or query by itself, ``body_schema`` and
+    what comes back with ``status``, ``media_type`` in which form. Where the handler reads body or query by itself, ``body_schema`` and
     ``answer_schema`` (JSON Schema) and ``parameters`` (of OpenAPI) describe them instead.
     """
 
@@ -54,6 +54,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     answer_schema: dict[str, Any] | None = None
     parameters: tuple[dict[str, Any], ...] = ()
     status: int = 200
+    media_type: str = "application/json"
     tag: str = ""
 
 

@@ -1,0 +1,1 @@
+"""What ended, told to a tenant's own services at once."""
