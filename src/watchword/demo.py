@@ -1,4 +1,4 @@
-"""The demonstration data, made once and found again: a tenant, its administrator, keys, an OAuth client, products.
+"""The demonstration data, made once and found again: a tenant, its administrator, keys, an OAuth client, products, orders.
 
 What it gives away stands in ``demo.env`` alone: a first start that is cut short goes on where it stopped, and what it
 made without writing it there is made anew.
@@ -16,6 +16,9 @@ import msgspec
 from watchword.api_keys.models import CreateKey, KindName
 from watchword.app import Application
 from watchword.callers.caller import Mode
+from watchword.commerce.definitions import ORDERS
+from watchword.commerce.life_cycle import GIVES_STOCK_BACK, OrderStatus
+from watchword.commerce.order_numbers import write_order_number
 from watchword.credentials.api_key import KeyMode
 from watchword.data_directory import only_one, write_private_file
 from watchword.db.database import Statement
@@ -39,13 +42,17 @@ _HEAD: Final = (
     "# Written by `watchword serve --demo`: credentials of the demonstration tenant, for this machine only.\n"
 )
 
+_MODES: Final[tuple[Mode, ...]] = ("live", "test")
+
 DEMO_REDIRECT_URI: Final = "http://127.0.0.1/callback"
 """Of a loopback address any port will do (RFC 8252 §7.3), so an example can listen where there is room."""
 
 _GRANTS: Final[tuple[GrantType, ...]] = ("client_credentials", "authorization_code", "refresh_token")
 
-_FIND_PRODUCT: Final = Statement(
-    "SELECT id FROM documents WHERE tenant_id = $1 AND mode = $2 AND collection = 'products' LIMIT 1"
+_FIND_ONE: Final = Statement("SELECT id FROM documents WHERE tenant_id = $1 AND mode = $2 AND collection = $3 LIMIT 1")
+_LIST_PUBLISHED: Final = Statement(
+    "SELECT document FROM documents WHERE tenant_id = $1 AND mode = $2 AND collection = 'products' "
+    "AND counted_value = 'published' ORDER BY id LIMIT $3"
 )
 
 
@@ -124,7 +131,9 @@ async def _ensure_alone(application: Application, where: Where) -> dict[str, str
     for key in DEMO_KEYS:
         await _ensure_key(application, tenant, key, env)
     await _ensure_oauth_client(application, tenant, env)
-    await _ensure_products(application, tenant)
+    for mode in _MODES:
+        await _ensure_products(application, tenant, mode)
+        await _ensure_orders(application, tenant, mode)
     return env.values
 
 
@@ -191,13 +200,19 @@ async def _find_oauth_client(application: Application, tenant: Tenant, env: Demo
     return read.listed.client
 
 
-async def _ensure_products(application: Application, tenant: Tenant) -> None:
-    modes: tuple[Mode, ...] = ("live", "test")
-    for mode in modes:
-        if await application.database.fetch_row(_FIND_PRODUCT, tenant.id, mode) is None:
-            await load_documents(
-                application.database, tenant.id, mode, PRODUCTS, make_products(mode), application.clock.now_ms()
-            )
+async def _ensure_products(application: Application, tenant: Tenant, mode: Mode) -> None:
+    if await application.database.fetch_row(_FIND_ONE, tenant.id, mode, PRODUCTS.name) is None:
+        now_ms = application.clock.now_ms()
+        await load_documents(application.database, tenant.id, mode, PRODUCTS, make_products(mode), now_ms)
+
+
+async def _ensure_orders(application: Application, tenant: Tenant, mode: Mode) -> None:
+    """Load orders as if they had been placed: what is in stock is what they left."""
+    if await application.database.fetch_row(_FIND_ONE, tenant.id, mode, ORDERS.name) is None:
+        now_ms = application.clock.now_ms()
+        rows = await application.database.fetch_rows(_LIST_PUBLISHED, tenant.id, mode, len(_STATUSES))
+        products = [msgspec.json.decode(row[0]) for row in rows]
+        await load_documents(application.database, tenant.id, mode, ORDERS, make_orders(products, now_ms), now_ms)
 
 
 _MATERIALS: Final = ("Oak", "Linen", "Ceramic", "Steel", "Wool", "Glass", "Bamboo", "Leather", "Copper", "Cotton")
@@ -222,6 +237,54 @@ def make_products(mode: Mode) -> Iterator[dict[str, Any]]:
                     "stock": number * 7 % 120,
                     "status": status,
                 }
+
+
+_STATUSES: Final[tuple[OrderStatus, ...]] = (
+    *("confirmed", "confirmed", "confirmed", "returned", "canceled", "failed", "return_processing", "return_requested"),
+    *("delivered", "delivered", "delivered", "shipped", "shipped", "shipped", "preparing", "preparing"),
+    *("paid", "paid", "pending", "pending"),
+)  # fmt: skip
+_CUSTOMERS: Final = (
+    ("Kim Minji", "minji@example.com"),
+    ("Lee Junho", "junho@example.com"),
+    ("Park Sora", "sora@example.com"),
+    ("Alex Doe", "alex@example.com"),
+)
+
+
+def make_orders(products: list[dict[str, Any]], now_ms: int) -> Iterator[dict[str, Any]]:
+    """Make one order for each of the statuses, the oldest first, over as many products as there are of them."""
+    for number, (status, first) in enumerate(zip(_STATUSES, products, strict=False)):
+        name, email = _CUSTOMERS[number % len(_CUSTOMERS)]
+        chosen = [first, *([] if number % 3 else [products[-1 - number]])]
+        lines = [_make_line(product, 1 + number % 2, status) for product in chosen]
+        yield {
+            "orderNumber": write_order_number(now_ms, number + 1),
+            "status": status,
+            "currency": first["currency"],
+            "totalAmount": sum(line["totalPrice"] for line in lines),
+            "email": email,
+            "customerSnapshot": {"name": name, "email": email},
+            "orderProducts": lines,
+            "shippingAddress": {
+                "recipientName": name,
+                "postalCode": "04524",
+                "address1": f"Sejong-daero {110 + number}",
+            },
+            "paymentId": None if status in {"pending", "failed"} else f"demo-{number + 1:04}",
+        }
+
+
+def _make_line(product: dict[str, Any], quantity: int, status: OrderStatus) -> dict[str, Any]:
+    return {
+        "product": product["id"],
+        "name": product["name"],
+        **({"sku": product["sku"]} if "sku" in product else {}),
+        "quantity": quantity,
+        "unitPrice": product["price"],
+        "totalPrice": product["price"] * quantity,
+        "stockTaken": status not in GIVES_STOCK_BACK,
+    }
 
 
 def _read_pairs(path: Path) -> Iterator[tuple[str, str]]:

@@ -14,11 +14,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from commands.conftest import Run, Said
 from watchword.commands.banner import Banner, show_banner, try_lines
+from watchword.commerce.life_cycle import STATUSES
 from watchword.wire.certificate import AUTHORITY_NAME
 
 DATA = Path("watchword-data")
@@ -30,7 +32,7 @@ def read_env(data: Path = DATA) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
-def get(url: str, *, key: str = "", method: str = "GET") -> tuple[int, dict[str, object]]:
+def get(url: str, *, key: str = "", method: str = "GET") -> tuple[int, dict[str, Any]]:
     request = urllib.request.Request(url, method=method, headers={"X-API-Key": key} if key else {})
     context = ssl.create_default_context(cafile=str(DATA / AUTHORITY_NAME)) if url.startswith("https") else None
     try:
@@ -75,8 +77,9 @@ def served(run: Run, *words: str, story: Callable[[], None], url: Callable[[], s
 
 
 def test_demo_from_nothing(run: Run) -> None:
-    """One command makes a server with a tenant, an administrator, four keys and 200 products in each mode."""
+    """One command makes a server with a tenant, an administrator, four keys, 200 products and orders in each mode."""
     totals = {}
+    orders: dict[str, Any] = {}
 
     def story() -> None:
         env = read_env()
@@ -84,10 +87,16 @@ def test_demo_from_nothing(run: Run) -> None:
             status, page = get(f"{env['WATCHWORD_URL']}/api/products", key=env[f"WATCHWORD_{name}"])
             assert status == 200
             totals[name] = page["totalDocs"]
+            status, page = get(f"{env['WATCHWORD_URL']}/api/orders?limit=100", key=env[f"WATCHWORD_{name}"])
+            orders[name] = [order["status"] for order in page["docs"]] if status == 200 else status
 
     said = served(run, "--demo", "--port", "0", story=story)
     assert said.code == 0
     assert totals == {"CLIENT_KEY": 180, "SECRET_KEY": 200, "TEST_CLIENT_KEY": 180, "TEST_SECRET_KEY": 200}
+    assert orders["CLIENT_KEY"] == orders["TEST_CLIENT_KEY"] == 403
+    assert orders["SECRET_KEY"] == orders["TEST_SECRET_KEY"]
+    assert len(orders["SECRET_KEY"]) == 20
+    assert set(orders["SECRET_KEY"]) == set(STATUSES)
     env = read_env()
     assert env["WATCHWORD_URL"] in said.out
     assert env["WATCHWORD_PASSWORD"] in said.out
@@ -110,16 +119,24 @@ def test_log_holds_no_credential(run: Run) -> None:
 
 def test_second_start_changes_nothing(run: Run) -> None:
     """A second start finds everything: the same keys work, nothing is made again, only the port may be new."""
-    served(run, "--demo", "--port", "0", story=lambda: None)
+    orders = []
+
+    def list_orders() -> None:
+        env = read_env()
+        orders.append(get(f"{env['WATCHWORD_URL']}/api/orders?limit=100", key=env["WATCHWORD_TEST_SECRET_KEY"]))
+
+    served(run, "--demo", "--port", "0", story=list_orders)
     before = read_env()
     files = {name: (DATA / name).read_bytes() for name in ("ca.pem", "server.pem", "secret")}
 
     def story() -> None:
         env = read_env()
         assert get(f"{env['WATCHWORD_URL']}/api/products", key=env["WATCHWORD_SECRET_KEY"])[1]["totalDocs"] == 200
+        list_orders()
 
     said = served(run, "--demo", "--port", "0", story=story, url=lambda: _new_url(before))
     after = read_env()
+    assert orders[0] == orders[1]
     assert {**after, "WATCHWORD_URL": ""} == {**before, "WATCHWORD_URL": ""}
     assert {name: (DATA / name).read_bytes() for name in files} == files
     assert "created" not in said.err

@@ -166,6 +166,26 @@ async def test_what_is_returned_stays_out_of_stock(sqlite_shop: OrderShop) -> No
     assert await sqlite_shop.stock_of(tea) == 3
 
 
+async def test_the_same_change_gives_the_same_answer(shop: OrderShop) -> None:
+    """With its Idempotency-Key a step is taken once and answered alike, also when the order has gone on since."""
+    tea = await shop.product(stock=3)
+    order = await shop.placed(line(tea))
+    path, key = f"/api/orders/{order['id']}", {"idempotency-key": "k"}
+    body = {"status": "paid"}
+    answers = await asyncio.gather(*(shop.send("PATCH", path, body=body, headers=key) for _ in range(20)))
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.body for answer in answers}) == 1
+    assert sum(b"idempotent-replayed" not in answer.headers for answer in answers) == 1
+    await shop.move(order, "canceled")
+    again = await shop.send("PATCH", path, body=body, headers={**key, "if-match": '"1"'})
+    assert (again.status, again.body, again.headers.get(b"etag")) == (200, answers[0].body, None)
+    other = await shop.send("PATCH", path, body={"status": "failed"}, headers=key)
+    assert (other.status, other.error["extensions"]["code"]) == (409, "CONFLICT")
+    refused = await shop.send("PATCH", path, body=body, headers={"idempotency-key": "other"})
+    assert (refused.status, refused.error["extensions"]["code"]) == (409, "STATUS_JUMP")
+    assert await shop.stock_of(tea) == 3
+
+
 async def test_fields_that_are_open_are_changed_and_taken_away(sqlite_shop: OrderShop) -> None:
     """Before shipping, notes, payment, customer and address take new values in both spellings; null takes them away."""
     order = await sqlite_shop.placed(line(await sqlite_shop.product()), customerSnapshot={"name": "Kim"}, notes="x")

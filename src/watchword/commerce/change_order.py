@@ -26,8 +26,9 @@ from watchword.errors import NotFoundError
 from watchword.order_errors import OrderFixedError
 from watchword.records.definitions import CollectionType
 from watchword.records.etags import require_match
+from watchword.records.idempotency import keep_answer, read_key, take_key
 from watchword.records.queries import DocumentQueries, StoredDocument
-from watchword.records.write import rewrite_stored, written_response
+from watchword.records.write import REPLAYED, rewrite_stored, written_response
 from watchword.wire.response import Response
 
 
@@ -40,10 +41,11 @@ class StoredOrder(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ChangedOrder(msgspec.Struct, frozen=True):
-    """An order before and after a change."""
+    """An order before and after a change, and the answer's body."""
 
     before: StoredDocument
     after: StoredDocument
+    body: str
 
 
 class OrderChanger:
@@ -60,7 +62,7 @@ class OrderChanger:
         self._audit = audit
 
     async def change(self, call: Call) -> Response:
-        """Change the order that the path names by its id."""
+        """Change the order that the path names by its id; with an ``Idempotency-Key``, once however often it is sent."""
         return await self._change(call, call.parameters["id"])
 
     async def change_by_number(self, call: Call) -> Response:
@@ -68,27 +70,46 @@ class OrderChanger:
         return await self._change(call, await self._finder.get_id(call))
 
     async def _change(self, call: Call, order_id: str) -> Response:
-        sent: ChangeOrder = call.body
         if self._orders.id_pattern.fullmatch(order_id) is None:
             raise NotFoundError
+        keyed = read_key(
+            call.request.header(b"idempotency-key"),
+            self._orders.name.encode(),
+            order_id.encode(),
+            msgspec.json.encode(call.body),
+        )
 
-        async def change(tx: Transaction) -> ChangedOrder:
-            before = await self._queries.find_locked(call.tenant_id, call.mode, order_id, tx=tx)
-            if before is None:
-                raise NotFoundError
-            require_match(call.request.header(b"if-match"), before.version)
-            order = msgspec.json.decode(before.text, type=StoredOrder)
-            changes = read_changes(sent, order)
-            if changes.get("status") in GIVES_STOCK_BACK:
-                changes["orderProducts"] = await self._give_back(tx, call, order)
-            after = rewrite_stored(self._orders, order_id, before, changes, call.now_ms)
-            await self._queries.update(call.tenant_id, call.mode, order_id, before=before, after=after, tx=tx)
-            return ChangedOrder(before, after)
+        async def change(tx: Transaction) -> ChangedOrder | str:
+            if keyed is not None:
+                given_before = await take_key(
+                    tx, call.tenant_id, call.mode, keyed, status=200, body="", now_ms=call.now_ms
+                )
+                if given_before is not None:
+                    return given_before
+            changed = await self._change_held(tx, call, order_id)
+            if keyed is not None:
+                await keep_answer(tx, call.tenant_id, call.mode, keyed, changed.body)
+            return changed
 
         changed = await self._database.transaction(change)
+        if isinstance(changed, str):
+            # Without a tag: the order may have gone on since.
+            return written_response(200, changed, lines=REPLAYED)
         self._record(call, order_id, changed)
-        after = changed.after
-        return written_response(200, f'{{"message":"Updated successfully.","doc":{after.text}}}', version=after.version)
+        return written_response(200, changed.body, version=changed.after.version)
+
+    async def _change_held(self, tx: Transaction, call: Call, order_id: str) -> ChangedOrder:
+        before = await self._queries.find_locked(call.tenant_id, call.mode, order_id, tx=tx)
+        if before is None:
+            raise NotFoundError
+        require_match(call.request.header(b"if-match"), before.version)
+        order = msgspec.json.decode(before.text, type=StoredOrder)
+        changes = read_changes(call.body, order)
+        if changes.get("status") in GIVES_STOCK_BACK:
+            changes["orderProducts"] = await self._give_back(tx, call, order)
+        after = rewrite_stored(self._orders, order_id, before, changes, call.now_ms)
+        await self._queries.update(call.tenant_id, call.mode, order_id, before=before, after=after, tx=tx)
+        return ChangedOrder(before, after, f'{{"message":"Updated successfully.","doc":{after.text}}}')
 
     async def _give_back(self, tx: Transaction, call: Call, order: StoredOrder) -> list[dict[str, Any]]:
         pieces: Counter[str] = Counter()

@@ -17,5 +17,9 @@ _DIGITS: Final = 1_000_000
 
 def make_order_number(now_ms: int) -> str:
     """Make a number of the day (UTC); whether it is taken, only the database knows."""
-    day = datetime.fromtimestamp(now_ms / 1000, UTC)
-    return f"{day:%y%m%d}{secrets.randbelow(_DIGITS):06}"
+    return write_order_number(now_ms, secrets.randbelow(_DIGITS))
+
+
+def write_order_number(now_ms: int, number: int) -> str:
+    """Write the number of a day's order."""
+    return f"{datetime.fromtimestamp(now_ms / 1000, UTC):%y%m%d}{number:06}"
