@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser
 
 from sdk_typescript.node_program import NodePrograms
 from sdk_typescript.package import Package, install_package
+from sdk_typescript.web_pages import WebPages, open_pages
 from support import SetClock
 from watchword.credentials.password import Passwords
 from watchword.db.database import Transaction
@@ -78,3 +80,25 @@ def environment(installation: Api) -> dict[str, str]:
         "NEXT_PUBLIC_SOFTWARE_CLIENT_KEY": installation.world.keys["pk_live_a"],
         "SOFTWARE_SECRET_KEY": installation.world.keys["sk_live_a"],
     }
+
+
+@pytest.fixture
+async def pages(
+    chromium: Browser, package: Package, directory: Path, installation: Api, environment: dict[str, str]
+) -> AsyncIterator[WebPages]:
+    """A browser at an application whose origin the tenant lists, built with the client key and the server's address."""
+    async with open_pages(chromium, package, directory) as opened:
+        opened.defined = {
+            "NEXT_PUBLIC_SOFTWARE_CLIENT_KEY": environment["NEXT_PUBLIC_SOFTWARE_CLIENT_KEY"],
+            "NEXT_PUBLIC_WATCHWORD_URL": environment["WATCHWORD_URL"],
+        }
+        await list_origin(installation, opened.origin)
+        yield opened
+
+
+async def list_origin(installation: Api, origin: str) -> None:
+    """Have the tenant's administrator list an origin, and wait until the server has taken it up."""
+    path = f"/api/tenants/{installation.world.tenants['a']}"
+    answer = await installation.call("PATCH", path, who="admin_a", json={"allowed_origins": [origin]})
+    assert answer.status_code == 200, answer.text
+    await installation.application.origins.load()

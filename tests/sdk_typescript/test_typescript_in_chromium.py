@@ -2,41 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-from playwright.async_api import Browser
-
 from sdk_typescript.node_program import document_block
-from sdk_typescript.package import Package
-from sdk_typescript.web_pages import WebPages, open_pages
-from world import Api
+from sdk_typescript.web_pages import WebPages
 
 HEAD = "import { createBrowserClient, createServerClient } from '@01.software/sdk'\n"
 SIX_DAYS_AND_A_HALF_MS = 561_600_000
-
-
-@pytest.fixture
-async def pages(
-    chromium: Browser, package: Package, directory: Path, installation: Api, environment: dict[str, str]
-) -> AsyncIterator[WebPages]:
-    """A browser at an application whose origin the tenant lists, built with the client key and the server's address."""
-    async with open_pages(chromium, package, directory) as opened:
-        opened.defined = {
-            "NEXT_PUBLIC_SOFTWARE_CLIENT_KEY": environment["NEXT_PUBLIC_SOFTWARE_CLIENT_KEY"],
-            "NEXT_PUBLIC_WATCHWORD_URL": environment["WATCHWORD_URL"],
-        }
-        await list_origin(installation, opened.origin)
-        yield opened
-
-
-async def list_origin(installation: Api, origin: str) -> None:
-    """Have the tenant's administrator list an origin, and wait until the server has taken it up."""
-    path = f"/api/tenants/{installation.world.tenants['a']}"
-    answer = await installation.call("PATCH", path, who="admin_a", json={"allowed_origins": [origin]})
-    assert answer.status_code == 200, answer.text
-    await installation.application.origins.load()
 
 
 async def test_a_page_elsewhere_signs_in_and_reads(pages: WebPages) -> None:
@@ -54,9 +24,10 @@ async def test_a_page_stores_the_new_token_before_the_old_one_ends(pages: WebPag
     source = (
         HEAD + document_block("automatic_refresh") + login + "\nglobalThis.client = client\nglobalThis.ended = true"
     )
-    page = await pages.open(source, clock=True)
+    await pages.context.clock.install()
+    page = await pages.open(source)
     assert await page.evaluate("localStorage.getItem('auth_token')") is None
-    await page.clock.fast_forward(SIX_DAYS_AND_A_HALF_MS)
+    await pages.context.clock.fast_forward(SIX_DAYS_AND_A_HALF_MS)
     await page.wait_for_function("localStorage.getItem('auth_token')")
     stored = await page.evaluate("localStorage.getItem('auth_token')")
     me = await page.evaluate("client.collections.users.me()")

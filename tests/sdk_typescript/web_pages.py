@@ -34,14 +34,12 @@ class WebPages:
         self._directory = directory
         self._script = b""
 
-    async def open(self, source: str, *, query: str = "", clock: bool = False) -> Page:
+    async def open(self, source: str, *, query: str = "") -> Page:
         """Open a tab, run the module in it, and wait until that has set ``globalThis.ended``."""
         self.build(source)
         page = await self.context.new_page()
         page.on("console", lambda message: self.complaints.append(message.text))
         page.on("request", self._note)
-        if clock:
-            await page.clock.install()
         await page.goto(f"{self.origin}/{query}")
         await self.wait_for_end(page)
         return page

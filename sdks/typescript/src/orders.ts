@@ -1,6 +1,5 @@
 // Orders, for servers: made at once with their stock, and walked through their life.
 import { resultOf, type Result } from './collection.js'
-import { writeQuery } from './query.js'
 import type { Send } from './transport.js'
 
 export type OrderStatus =
@@ -71,7 +70,6 @@ export interface Orders {
 
 /** Make the orders of a server client. */
 export function makeOrders(send: Send): Orders {
-  void writeQuery
   const path = (orderNumber: string) => `/api/orders/by-number/${encodeURIComponent(orderNumber)}`
   return {
     createOrder: (order) => resultOf(send({ method: 'POST', path: '/api/orders', json: order }), (body) => body.doc),

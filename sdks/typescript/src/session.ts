@@ -14,8 +14,8 @@ export interface User {
   tenants: string[]
 }
 
-/** What `onAuthStateChange` is told; `user` where it is known. */
-export type AuthState = { signedIn: true; user?: User } | { signedIn: false; user?: undefined }
+/** What `onAuthStateChange` is told: `user` where it is known, `error` where the server has ended the session. */
+export type AuthState = { signedIn: true; user?: User; error?: undefined } | { signedIn: false; user?: undefined; error?: WatchwordError }
 
 /** Where a session is kept between visits: `localStorage`, `sessionStorage`, or anything of their shape. */
 export type SessionStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
@@ -70,7 +70,7 @@ export function makeSession(transport: Send, name: string, options: SessionOptio
   const storage = findStorage(options.storage)
   const inCookie = !!options.cookie
   // A session in memory is a tab's own; the others are shared.
-  const tabs = storage || inCookie ? makeTabs<[Kept | undefined, boolean]>(name, (news) => take(...news)) : undefined
+  const tabs = storage || inCookie ? makeTabs<[Kept | undefined, boolean]>(name, ([next, isNew]) => take(next, isNew)) : undefined
   let kept = options.token ? { token: options.token, ...claimedLife(options.token) } : load()
   let cookieIsDead = false
   let renewing: Promise<void> | undefined
@@ -86,23 +86,23 @@ export function makeSession(transport: Send, name: string, options: SessionOptio
   }
 
   /** Have this session from now on, and tell the page what that means; `isNew` says that somebody has just signed in. */
-  function take(next: Kept | undefined, isNew = false): void {
+  function take(next: Kept | undefined, isNew = false, error?: WatchwordError): void {
     const before = kept
     kept = next
     cookieIsDead = !next
     schedule()
     if (next && (isNew || before?.user?.id !== next.user?.id)) {
       options.onAuthStateChange?.({ signedIn: true, ...(next.user && { user: next.user }) })
-    } else if (before && !next) options.onAuthStateChange?.({ signedIn: false })
+    } else if (before && !next) options.onAuthStateChange?.({ signedIn: false, ...(error && { error }) })
     else if (next?.token && next.token !== before?.token) options.onTokenRefresh?.(next.token)
   }
 
   /** The same in every tab and for the next visit. */
-  function share(next: Kept | undefined, isNew?: boolean): void {
+  function share(next: Kept | undefined, isNew?: boolean, error?: WatchwordError): void {
     if (next) storage?.setItem(name, JSON.stringify(next))
     else storage?.removeItem(name)
     tabs?.tell([next, !!isNew])
-    take(next, isNew)
+    take(next, isNew, error)
   }
 
   function schedule(): void {
@@ -131,7 +131,7 @@ export function makeSession(transport: Send, name: string, options: SessionOptio
         // Whoever signed out meanwhile stays signed out.
         if (kept === seen) share({ user: seen?.user, ...next })
       } catch (error) {
-        if (kept === seen && error instanceof WatchwordError && REFUSED.includes(error.status)) share(undefined)
+        if (kept === seen && error instanceof WatchwordError && REFUSED.includes(error.status)) share(undefined, false, error)
         throw error
       }
     }
@@ -167,13 +167,13 @@ export function makeSession(transport: Send, name: string, options: SessionOptio
     try {
       return await transport(withCredential(request, sent))
     } catch (error) {
-      if (!(error instanceof WatchwordError && DEAD.includes(error.status) && (await mayTryAgain(error.status, sent)))) throw error
+      if (!(error instanceof WatchwordError && DEAD.includes(error.status) && (await mayTryAgain(error, sent)))) throw error
       return transport(withCredential(request, kept))
     }
   }
 
   /** Say whether a request that was refused with 401 or 419 may fare better with what is kept now. */
-  async function mayTryAgain(status: number, sent: Kept | undefined): Promise<boolean> {
+  async function mayTryAgain(error: WatchwordError, sent: Kept | undefined): Promise<boolean> {
     if (kept !== sent) return !!kept
     if (!sent) {
       // A cookie that nobody here signed in with: what anyone may read is still to be had without it.
@@ -183,8 +183,8 @@ export function makeSession(transport: Send, name: string, options: SessionOptio
     }
     const stored = load()
     if (stored && stored.token !== sent.token) take(stored)
-    else if (status === 419 || sent.oauth?.refresh) await renew().catch(() => {})
-    else share(undefined)
+    else if (error.status === 419 || sent.oauth?.refresh) await renew().catch(() => {})
+    else share(undefined, false, error)
     return !!kept && kept !== sent
   }
 
