@@ -1,6 +1,6 @@
 // The collections that come ready, as types; `npx @watchword/sdk types` writes those of your own server.
 import type { Collection, Entry, ReadCollection } from './collection.js'
-import type { Order } from './orders.js'
+import type { NewOrder, Order, OrderChange } from './orders.js'
 
 interface Product {
   id: string
@@ -30,7 +30,7 @@ interface NewProduct {
 /** The collections of a server whose types were not generated: products, orders, and any other name. */
 export interface AnyCollections {
   products: { document: Product; create: NewProduct; change: Partial<NewProduct>; public: true }
-  orders: { document: Order; create: never; change: never; public: false }
+  orders: { document: Order; create: NewOrder; change: OrderChange; public: false }
   [slug: string]: { document: any; create: any; change: any; public: boolean }
 }
 

@@ -15,6 +15,7 @@ export interface ErrorParts {
   requestId?: string | undefined
   retryAfter?: number | undefined
   fields?: FieldFault[] | undefined
+  details?: Record<string, unknown> | undefined
   cause?: unknown
 }
 
@@ -30,6 +31,8 @@ export class WatchwordError extends Error {
   readonly retryAfter: number | undefined
   /** The fields that were not taken. */
   readonly fields: FieldFault[] | undefined
+  /** What else the server says, such as the `allowed` states of an order. */
+  readonly details: Record<string, unknown>
 
   constructor(parts: ErrorParts) {
     super(parts.message, parts.cause === undefined ? undefined : { cause: parts.cause })
@@ -39,6 +42,7 @@ export class WatchwordError extends Error {
     this.requestId = parts.requestId
     this.retryAfter = parts.retryAfter
     this.fields = parts.fields
+    this.details = parts.details ?? {}
   }
 }
 

@@ -6,7 +6,17 @@ export { generateOrderNumber } from './order_number.js'
 export type { AnyCollections, BrowserCollection, Catalog, NewProduct, Product } from './catalog.js'
 export type { Collection, Entry, Page, Pagination, ReadCollection, Result } from './collection.js'
 export type { AuthorizeOptions, Authorized, BrowserOAuth } from './oauth.js'
-export type { NewOrder, Order, OrderChange, OrderProduct, Orders, OrderStatus } from './orders.js'
+export type {
+  Customer,
+  NewOrder,
+  NewOrderProduct,
+  Order,
+  OrderChange,
+  OrderProduct,
+  Orders,
+  OrderStatus,
+  ShippingAddress,
+} from './orders.js'
 export type { FindOptions, Where } from './query.js'
 export type { ClientOptions, ExchangeOptions, ServerOAuth, Token } from './server_oauth.js'
 export type { AuthState, SessionOptions, SessionStorage, User } from './session.js'

@@ -20,42 +20,84 @@ export interface Order {
   id: string
   orderNumber: string
   status: OrderStatus
-  totalAmount: number
+  /** ISO 4217. */
   currency: string
-  orderProducts: OrderProduct[]
-  createdAt: string
-  updatedAt: string
-  [field: string]: unknown
-}
-
-/** One line of an order. */
-export interface OrderProduct {
-  product: string
-  quantity: number
-  unitPrice: number
-  [field: string]: unknown
-}
-
-/** What is ordered; `price` is taken for `unitPrice`, and `email` for the snapshot's. */
-export interface NewOrder {
-  /** Made by the server when left out. */
-  orderNumber?: string
-  orderProducts: { product: string; variant?: string; option?: string; quantity: number; unitPrice?: number; price?: number }[]
-  /** Checked against the products' prices. */
   totalAmount: number
   email?: string
-  customerSnapshot?: { name?: string; email?: string; phone?: string }
-  shippingAddress?: Record<string, string>
+  customerSnapshot?: Customer
+  orderProducts: OrderProduct[]
+  shippingAddress?: ShippingAddress
+  paymentId?: string
+  notes?: string
+  createdAt: string
+  updatedAt: string
+}
+
+/** One line of an order, with the product's name and price when it was ordered. */
+export interface OrderProduct {
+  product: string
+  name: string
+  sku?: string
+  variant?: string
+  option?: string
+  quantity: number
+  unitPrice: number
+  totalPrice: number
+  /** Whether these pieces are taken from the product's stock. */
+  stockTaken: boolean
+}
+
+/** Who ordered, as known at that time. */
+export interface Customer {
+  name?: string
+  email?: string
+  phone?: string
+}
+
+/** Where it goes. */
+export interface ShippingAddress {
+  recipientName?: string
+  phone?: string
+  postalCode?: string
+  address1?: string
+  address2?: string
+  deliveryMessage?: string
+}
+
+/** What is ordered. */
+export interface NewOrder {
+  /** Made by the server when left out; `generateOrderNumber()` makes one here. */
+  orderNumber?: string
+  orderProducts: NewOrderProduct[]
+  /** Must be what the products come to. */
+  totalAmount: number
+  /** Another word for `customerSnapshot.email`. */
+  email?: string
+  customerSnapshot?: Customer
+  /** `address` and `zipCode` are other words for `address1` and `postalCode`. */
+  shippingAddress?: ShippingAddress & { address?: string; zipCode?: string }
   paymentId?: string
   notes?: string
 }
 
-/** A change of an order, which is named by its number. */
+/** How many of a product; a price that is sent must be the product's, and `price` is another word for `unitPrice`. */
+export interface NewOrderProduct {
+  product: string
+  quantity: number
+  unitPrice?: number
+  price?: number
+  variant?: string
+  option?: string
+}
+
+/** What may be changed of an order; null takes a field away. */
 export interface OrderChange {
-  orderNumber: string
-  status?: OrderStatus
-  notes?: string
-  shippingAddress?: Record<string, string>
+  status?: OrderStatus | 'cancelled'
+  email?: string | null
+  customerSnapshot?: Customer | null
+  shippingAddress?: NewOrder['shippingAddress'] | null
+  paymentId?: string | null
+  notes?: string | null
 }
 
 /** Orders. */
@@ -63,7 +105,7 @@ export interface Orders {
   /** Make an order: stock is taken, and the total checked, in one step. */
   createOrder(order: NewOrder): Promise<Result<Order>>
   /** Take an order to its next state, or change what may be changed. */
-  updateOrder(change: OrderChange): Promise<Result<Order>>
+  updateOrder(change: OrderChange & { orderNumber: string }): Promise<Result<Order>>
   /** Read an order by its number. */
   getOrder(which: { orderNumber: string }): Promise<Result<Order>>
 }

@@ -139,8 +139,15 @@ async function readAnswer(response: Response): Promise<Answer> {
   return { status, body, rateLimit: limit ? { limit: +limit, remaining: Number(remaining), reset: Number(reset) } : undefined }
 }
 
+interface Extensions {
+  code?: string
+  retryAfter?: number
+  fields?: FieldFault[]
+  [more: string]: unknown
+}
+
 interface Refused {
-  errors?: { message?: string; name?: string; extensions?: { code?: string; retryAfter?: number; fields?: FieldFault[] } }[]
+  errors?: { message?: string; name?: string; extensions?: Extensions }[]
   error?: string
   error_description?: string
 }
@@ -148,16 +155,17 @@ interface Refused {
 function refusal(status: number, body: unknown, headers: Headers): WatchwordError {
   const refused = (body ?? {}) as Refused
   const first = refused.errors?.[0]
-  const more = first?.extensions
+  const { code, retryAfter, fields, ...details } = first?.extensions ?? {}
   const header = headers.get('Retry-After')
   return new WatchwordError({
-    code: more?.code ?? refused.error ?? `HTTP_${status}`,
+    code: code ?? refused.error ?? `HTTP_${status}`,
     message: first?.message ?? refused.error_description ?? refused.error ?? `The server answered with status ${status}.`,
     name: first?.name ?? (refused.error ? 'OAuthError' : 'HttpError'),
     status,
     requestId: headers.get('X-Request-Id') ?? undefined,
-    retryAfter: header && /^\d+$/.test(header) ? +header : more?.retryAfter,
-    fields: more?.fields,
+    retryAfter: header && /^\d+$/.test(header) ? +header : retryAfter,
+    fields,
+    details,
   })
 }
 
