@@ -10,12 +10,14 @@ import msgspec
 
 from browser import Browser
 from oauth_world import add_client
+from watchword.db.database import Statement
 from watchword.oauth.models import ClientSettings
 from watchword.oauth.pkce import make_code_challenge
 from world import PASSWORD, Api
 
 CALLBACK = "https://app.example/callback"
 VERIFIER = "a-verifier-of-at-least-forty-three-characters"
+_SET_SOURCE = Statement("UPDATE oauth_clients SET source = $2 WHERE id = $1")
 REQUEST = {
     "response_type": "code",
     "redirect_uri": CALLBACK,
@@ -32,6 +34,18 @@ async def add_app(api: Api, *, tenant: str = "a", kind: str = "confidential", **
     grants = ("authorization_code", "refresh_token")
     chosen = msgspec.structs.replace(ClientSettings(redirect_uris=(CALLBACK,)), **settings)
     return await add_client(api.application, api.world.tenants[tenant], kind=kind, grants=grants, settings=chosen)
+
+
+async def add_stranger(api: Api, source: str = "registration", **settings: Any) -> str:  # noqa: ANN401 - ClientSettings
+    """Store a client as it stands after it let itself in, and return its id."""
+    app = await add_app(api, **settings)
+    await become_stranger(api, app, source)
+    return app
+
+
+async def become_stranger(api: Api, client_id: str, source: str = "registration") -> None:
+    """Take away that an administrator registered a client."""
+    await api.application.database.transaction(lambda tx: tx.execute(_SET_SOURCE, client_id, source))
 
 
 def authorize_path(app: str, /, *, path: str = "/oauth/authorize", **changes: str | None) -> str:

@@ -14,7 +14,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Route
 
-from oauth_pages_world import CALLBACK, add_app, authorize_path
+from oauth_pages_world import CALLBACK, add_app, add_stranger, authorize_path
 from oauth_world import add_client
 from support import SetClock
 from world import OPERATOR, PASSWORD, Api, World, open_api
@@ -199,6 +199,8 @@ async def test_the_other_pages(chromium: Browser, installation: Api, language: s
         await seen.look("unknown-client")
         await seen.open(authorize_path(app, redirect_uri="https://evil.example/"))
         await seen.look("unknown-redirect-uri")
+        await seen.open(authorize_path(await add_stranger(installation), prompt="none"))
+        await seen.look("leaving")
         await seen.open(authorize_path(other))
         await seen.sign_in()
         await seen.look("not-a-member")

@@ -8,9 +8,9 @@ from watchword.callers.call import Call
 from watchword.db.database import Database, Transaction
 from watchword.errors import MalformedRequestError
 from watchword.oauth.authorization_request import AuthorizationRequests, ReadyRequest
-from watchword.oauth.authorization_response import shown_destination
 from watchword.oauth.authorize_endpoint import AuthorizeEndpoint, Standing, require_page_wanted
 from watchword.oauth.grants import Grants
+from watchword.oauth.leaving import is_vouched_for, shown_destination
 from watchword.oauth.models import ConsentForm, VisitQuery
 from watchword.oauth.page_kit import PageKit, brand_of, page_path
 from watchword.oauth.page_session import PageSessions
@@ -115,6 +115,7 @@ class ConsentPages:
             scopes=self._kit.scope_texts(ready.scopes, visit.language),
             resources=[] if ready.resources == (own,) else ready.resources,
             destination=shown_destination(redirect_uri),
+            is_sent_on_always=is_vouched_for(client, redirect_uri),
             action=page_path(call.parameters, "consent"),
             form_token=visit.form_token(_purpose(ready)),
             hidden={"request": handle},

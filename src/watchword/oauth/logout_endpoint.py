@@ -1,7 +1,8 @@
 """Signing out as a client asks for it (OpenID Connect RP-Initiated Logout 1.0).
 
 Who shows an ID token of the very session is believed; everybody else's user is asked. The browser is sent on only to
-an address that the client registered, compared letter for letter.
+an address that the client registered, compared letter for letter, and by itself only where the client is believed or an
+administrator vouched for it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from watchword.credentials.session_token import SessionProof, SessionTokens
 from watchword.db.database import Database, Transaction
 from watchword.oauth.client_metadata_documents import ClientFinder
 from watchword.oauth.id_token import IdTokenHint, IdTokens
+from watchword.oauth.leaving import is_vouched_for, show_leaving
 from watchword.oauth.models import LogoutDecision, LogoutRequest, OAuthClient
 from watchword.oauth.page_session import PageSessions, Visit
 from watchword.oauth_errors import InvalidOAuthRequestError, UnknownRedirectUriError
@@ -66,10 +68,10 @@ class LogoutEndpoint:
         wish = await self._read(call, request)
         visit = await self._sessions.visit(call.request, call.now_ms, ui_locales=request.ui_locales)
         if visit.signed_in is None:
-            return _go_on(call, wish)
+            return self._go_on(call, wish, visit)
         if wish.session_id == visit.signed_in.session_id:
             await self._end(call, visit.signed_in, wish)
-            return _go_on(call, wish)
+            return self._go_on(call, wish, visit)
         return self._confirm(call, request, wish, visit)
 
     async def ask_posted(self, call: Call) -> Response:
@@ -90,11 +92,11 @@ class LogoutEndpoint:
         visit = await self._sessions.visit(call.request, call.now_ms)
         wish = await self._read(call, decision)
         if visit.signed_in is None:
-            return _go_on(call, wish)
+            return self._go_on(call, wish, visit)
         self._sessions.require_form(call.request, visit, decision.form_token, _PURPOSE)
         if decision.decision == "allow":
             await self._end(call, visit.signed_in, wish)
-            return _go_on(call, wish)
+            return self._go_on(call, wish, visit)
         return redirect_to(_path(call, "account"))
 
     async def _read(self, call: Call, request: LogoutRequest) -> _Wish:
@@ -154,6 +156,16 @@ class LogoutEndpoint:
             address=call.request.client_address,
         )
 
+    def _go_on(self, call: Call, wish: _Wish, visit: Visit) -> Response:
+        """Say that nobody is signed in any more: where the client wants it said, or here (§3, RFC 9700 §4.11.2)."""
+        lines = cleared_pages_cookie_line()
+        if wish.location is None or wish.client is None:
+            return redirect_to(_path(call, "signed-out"), lines=lines)
+        is_believed = visit.signed_in is not None and wish.session_id == visit.signed_in.session_id
+        if is_believed or is_vouched_for(wish.client, wish.location):
+            return redirect_to(wish.location, lines=lines)
+        return show_leaving(self._pages, visit.language, address=wish.location, reason="signed_out", lines=lines)
+
 
 def _kept(request: LogoutRequest, wish: _Wish) -> dict[str, str]:
     """Return what a later request of the browser says again; its client is known by then, its ID token is not told."""
@@ -174,10 +186,6 @@ def _location(client: OAuthClient | None, request: LogoutRequest) -> str | None:
     if request.state is None:
         return uri
     return f"{uri}{'&' if '?' in uri else '?'}{urlencode({'state': request.state})}"
-
-
-def _go_on(call: Call, wish: _Wish) -> Response:
-    return redirect_to(wish.location or _path(call, "signed-out"), lines=cleared_pages_cookie_line())
 
 
 def _path(call: Call, page: str) -> str:

@@ -100,6 +100,11 @@ def is_registered(presented: str, registered: tuple[str, ...]) -> bool:
     return loopback is not None and any(loopback == _without_port(one) for one in registered)
 
 
+def is_on_own_machine(uri: str) -> bool:
+    """Say whether a URI leads to the machine of whoever follows it (RFC 8252 §7.3)."""
+    return _LOOPBACK.fullmatch(uri) is not None
+
+
 def _without_port(uri: str) -> tuple[str, str] | None:
     parts = _LOOPBACK.fullmatch(uri)
     if parts is None or int(parts["port"] or 1) > _PORT_MAX:
