@@ -321,6 +321,25 @@ async def test_without_a_page_only_what_was_allowed_before(api: Api, browser: Br
     assert answer_in(await browser.get(authorize_path(other, prompt="none")))["error"] == "access_denied"
 
 
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"acr_values": "urn:example:gold phr"},
+        {"claims": '{"id_token": {"acr": {"essential": true, "values": ["gold"]}, "picture": null}}'},
+        {"claims": "no JSON"},
+    ],
+    ids=["acr_values (§3.1.2.1)", "claims (§5.5)", "broken claims (§5.5)"],
+)
+async def test_a_wish_that_is_not_served_is_no_error(sqlite_api: Api, wish: dict[str, Any]) -> None:
+    """Who asks for a level or for single claims is served as without (OpenID Connect Core §3.1.2.1, §5.5, §5.5.1).
+
+    The metadata says that neither is served; a client that needs an ``acr`` looks for it in the ID token (§3.1.3.7).
+    """
+    app, browser = await add_app(sqlite_api), Browser(sqlite_api)
+    await allow(browser, authorize_path(app))
+    assert "code" in answer_in(await browser.get(authorize_path(app, prompt="none", **wish)))
+
+
 async def test_prompt_login_asks_for_the_password_again(api: Api, browser: Browser, clock: SetClock) -> None:
     """A user who is signed in gives the password once more, for this very request (OpenID Connect Core §3.1.2.1)."""
     app = await add_app(api)

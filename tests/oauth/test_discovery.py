@@ -65,6 +65,8 @@ async def test_what_is_not_served_is_not_told(api: Api) -> None:
     assert [name for name, value in told.items() if value in (None, "", [])] == []
     assert told["request_uri_parameter_supported"] is False
     assert "request_parameter_supported" not in told
+    assert told["claims_parameter_supported"] is False
+    assert "acr_values_supported" not in told
     listed = {one for value in told.values() if isinstance(value, list) for one in value}
     assert listed & {"plain", "token", "password", "implicit", "HS256"} == set()
 

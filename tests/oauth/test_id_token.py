@@ -62,6 +62,15 @@ async def test_an_id_token_is_verified_offline(api: Api, clock: SetClock, algori
     }
 
 
+async def test_how_somebody_signed_in_is_told_and_no_more(sqlite_api: Api) -> None:
+    """``amr`` says that it was a password (RFC 8176 §2); no ``acr`` claims a level that nobody has measured.
+
+    OpenID Connect Core §3.1.2.1 and §5.5.1.1 let a client wish for one by ``acr_values``, which is then not met.
+    """
+    told = await claims(await Flow.begin(sqlite_api))
+    assert (told["amr"], "acr" in told) == (["pwd"], False)
+
+
 async def test_no_more_is_told_than_allowed(api: Api) -> None:
     """With ``openid`` alone it names the user and tells neither name nor address (OpenID Connect Core §5.4)."""
     told = await claims(await Flow.begin(api), scopes=("openid",))

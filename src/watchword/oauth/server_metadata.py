@@ -66,6 +66,9 @@ class ServerMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     request_uri_parameter_supported: bool = True
     """Left out it means yes (OpenID Connect Discovery §3)."""
 
+    claims_parameter_supported: bool | None = None
+    """Left out it means no; said all the same, since clients that need the claims have no other way to find out."""
+
     protected_resources: tuple[str, ...] = ()
 
 
@@ -172,6 +175,7 @@ class MetadataWriter:
             "subject_types_supported": ("public",),
             "id_token_signing_alg_values_supported": SIGNING_ALGORITHMS,
             "claims_supported": self._abilities.claims,
+            "claims_parameter_supported": False,
             "backchannel_logout_supported": self._abilities.tells_of_logouts,
             "backchannel_logout_session_supported": self._abilities.tells_of_logouts,
         }
