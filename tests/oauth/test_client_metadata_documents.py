@@ -24,6 +24,7 @@ from watchword.oauth.client_metadata_documents import is_document_uri
 from world import Api, World, open_api
 
 PATH = "/agent.json"
+LEFT = "https://app.example/left"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 KEY = ClientKey("ES256", kid="one")
 
@@ -256,6 +257,51 @@ async def test_a_flood_of_documents_is_bounded(api: Api, site: Site, monkeypatch
         publish(site, f"/agent{number}.json")
         statuses.append((await Browser(api).get(authorize(site.url(f"/agent{number}.json")))).status_code)
     assert statuses == [200, 200, 400]
+
+
+def log_out(client_id: str, **more: str) -> str:
+    query = {"client_id": client_id, "post_logout_redirect_uri": LEFT, **more}
+    return f"/t/tenant-a/oauth/logout?{urlencode(query)}"
+
+
+async def test_a_client_of_a_document_signs_its_user_out(api: Api, site: Site) -> None:
+    """With the session's ID token, whose audience is the document's address, the browser goes on at once."""
+    publish(site, post_logout_redirect_uris=[LEFT])
+    client_id, browser = site.url(PATH), Browser(api)
+    page = await sign_in(browser, await browser.get(authorize(client_id)))
+    code = answer_in(await browser.submit(page, decision="allow"))["code"]
+    hint = (await redeem(api, client_id, code)).json()["id_token"]
+    left = await browser.get(log_out(client_id, id_token_hint=hint))
+    assert (left.status_code, left.headers["location"]) == (303, LEFT)
+    assert "<h1>Sign in</h1>" in (await browser.get(authorize(client_id))).text
+
+
+async def test_a_document_alone_sends_nobody_anywhere(api: Api, site: Site) -> None:
+    """Without that ID token the person is asked, and goes on by a click alone; and never to what the document lacks."""
+    client_id, browser = site.url(PATH), Browser(api)
+    assert (await browser.get(log_out(client_id))).status_code == 400
+    publish(site, "/other.json", post_logout_redirect_uris=[LEFT])
+    other = site.url("/other.json")
+    await sign_in(browser, await browser.get(authorize(client_id)))
+    asked = await browser.get(log_out(other))
+    assert "<h1>Sign out?</h1>" in asked.text
+    gone = await browser.submit(asked, decision="allow")
+    assert (gone.status_code, "location" in gone.headers) == (200, False)
+    assert f'href="{LEFT}"' in gone.text
+
+
+async def test_a_client_whose_document_is_gone_signs_nobody_out(api: Api, site: Site, clock: SetClock) -> None:
+    """An ID token of a client that nobody knows any more proves nothing: the user is asked, and stays here."""
+    publish(site, post_logout_redirect_uris=[LEFT])
+    client_id, browser = site.url(PATH), Browser(api)
+    page = await sign_in(browser, await browser.get(authorize(client_id)))
+    code = answer_in(await browser.submit(page, decision="allow"))["code"]
+    hint = (await redeem(api, client_id, code)).json()["id_token"]
+    site.answers.clear()
+    clock.advance(86_400_000)
+    assert (await browser.get(log_out(client_id, id_token_hint=hint))).status_code == 400
+    asked = await browser.get(f"/t/tenant-a/oauth/logout?id_token_hint={hint}")
+    assert "<h1>Sign out?</h1>" in asked.text
 
 
 async def test_the_root_asks_for_the_tenant(api: Api, site: Site) -> None:

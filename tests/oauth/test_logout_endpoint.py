@@ -78,6 +78,31 @@ async def test_an_expired_id_token_is_good_enough(api: Api, flow: Flow, clock: S
     assert answer.headers["location"] == DONE
 
 
+async def test_an_id_token_whose_key_has_ended_is_none(api: Api, flow: Flow) -> None:
+    """Signed by a key that was replaced as compromised, it proves nothing any more: the user is asked (§2)."""
+    tokens = await flow.tokens()
+    now_ms = api.application.clock.now_ms()
+    await api.application.oauth.signing_keys.replace(flow.client.tenant_id, None, now_ms=now_ms)
+    hint = tokens["id_token"]
+    page = await ask(api, id_token_hint=hint, client_id=flow.client.id, post_logout_redirect_uri=DONE)
+    assert (page.status_code, "location" in page.headers) == (200, False)
+    assert hint not in page.text
+    assert await is_signed_in(api)
+    # Without a client's name nobody knows any more whose address it is.
+    assert (await ask(api, id_token_hint=hint, post_logout_redirect_uri=DONE)).status_code == 400
+    assert await is_signed_in(api)
+
+
+async def test_a_key_that_rotated_still_proves_an_id_token(api: Api, flow: Flow) -> None:
+    """A successor signs from now on; what the key before it signed is believed until that key has ended (§2)."""
+    tokens = await flow.tokens()
+    now_ms = api.application.clock.now_ms()
+    await api.application.oauth.signing_keys.rotate(flow.client.tenant_id, None, now_ms=now_ms)
+    answer = await ask(api, id_token_hint=tokens["id_token"], post_logout_redirect_uri=DONE)
+    assert answer.headers["location"] == DONE
+    assert not await is_signed_in(api)
+
+
 async def hint_of(api: Api, flow: Flow, kind: str) -> str | None:
     """Return an ID token that is not of the browser's session, or is none at all."""
     tokens = await flow.tokens("viewer_a" if kind == "another user's" else "editor_a")

@@ -5,6 +5,7 @@ Screenshots are kept in the directory that ``SCREENSHOTS_DIRECTORY`` names.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -277,6 +278,31 @@ async def test_no_policy_keeps_a_native_application_from_its_answer(
         await seen.page.click("button[value=deny]", no_wait_after=True)
         await seen.page.wait_for_timeout(500)
         assert not [complaint for complaint in seen.complaints if "form-action" in complaint]
+
+
+@pytest.mark.parametrize("decision", ["allow", "deny"])
+async def test_an_answer_arrives_at_a_native_applications_ipv6_address(
+    chromium: Browser, installation: Api, decision: str
+) -> None:
+    """A policy cannot name ``[::1]`` (CSP Level 3 §2.3.1): the browser goes there from the form all the same."""
+    received: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = (await reader.readline()).decode()
+        if not received.done():
+            received.set_result(line)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(listen, "::1", 0) as server, opened(chromium, installation) as seen:
+        uri = f"http://[::1]:{server.sockets[0].getsockname()[1]}/callback"
+        app = await add_app(installation, kind="public", redirect_uris=("http://[::1]/callback",))
+        await seen.open(authorize_path(app, redirect_uri=uri))
+        await seen.sign_in()
+        await seen.page.click(f"button[value={decision}]", no_wait_after=True)
+        line = await asyncio.wait_for(received, 20)
+        assert line.startswith("GET /callback?code=" if decision == "allow" else "GET /callback?error=access_denied")
+        assert seen.complaints == []
 
 
 async def test_no_site_can_show_a_page_in_a_frame(chromium: Browser, installation: Api) -> None:

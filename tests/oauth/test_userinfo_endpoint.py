@@ -127,6 +127,16 @@ async def test_a_user_who_is_no_more_is_not_told_of(flow: Flow, statement: str) 
     assert (await ask(flow, token)).status_code == 401
 
 
+async def test_a_token_in_a_form_is_none(flow: Flow) -> None:
+    """The header is the one place for a token, and the API's metadata says so (RFC 6750 §2.2, RFC 9728 §2)."""
+    token = await scoped(flow, "openid")
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    answer = await flow.api.call("POST", "/oauth/userinfo", content=f"access_token={token}".encode(), headers=form)
+    assert (answer.status_code, answer.headers["www-authenticate"].partition(" ")[0]) == (401, "Bearer")
+    path = "/.well-known/oauth-protected-resource/t/tenant-a/api"
+    assert (await flow.api.call("GET", path)).json()["bearer_methods_supported"] == ["header"]
+
+
 async def test_a_token_in_the_url_is_none(flow: Flow) -> None:
     """What stands in a URL ends in logs: a token there is not read (RFC 9700 §4.3.2)."""
     token = await scoped(flow, "openid")
