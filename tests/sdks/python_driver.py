@@ -243,6 +243,32 @@ class Driver:
         documents = [document async for document in walk] if self.is_async else list(walk)
         return {"docs": len(documents), "ids": len({document["id"] for document in documents})}
 
+    async def do_ordered(self) -> dict[str, Any]:
+        client, number = self.server_client(), "260107482935"
+        found = await self.got(client.from_("products").find, sort="createdAt", limit=1)
+        product = found.data.docs[0]
+        order = {
+            "order_number": number,
+            "order_products": [{"product": product["id"], "quantity": 2, "unit_price": product["price"]}],
+            "total_amount": 2 * product["price"],
+            "shipping_address": {"recipient_name": "Kim", "postal_code": "04524", "address1": "110 Sejong-daero"},
+        }
+        placed = (await self.got(client.api.create_order, **order)).data
+        again = await self.refused(self.got(client.api.create_order, **order))
+        paid = (await self.got(client.api.update_order, order_number=number, status="paid", payment_id="p")).data
+        jump = await self.refused(self.got(client.api.update_order, order_number=number, status="delivered"))
+        got = (await self.got(client.api.get_order, order_number=number)).data
+        return {
+            "placed": placed["status"],
+            "again": again["error"],
+            "paid": paid["status"],
+            "jump": jump["error"],
+            "got": [got["orderNumber"], got["status"], got["totalAmount"]],
+        }
+
+    async def do_person_may_not_order(self) -> dict[str, Any]:
+        return await self.refused(self.got(self.client().from_("orders").find))
+
     async def refused(self, call: Awaitable[Any]) -> dict[str, Any]:
         """Print the error of a call."""
         try:

@@ -187,4 +187,22 @@ SCENARIOS = (
         wanted={"docs": 12, "ids": 12},
         counted={LIST: 3},
     ),
+    Scenario(
+        name="ordered",
+        does="By a server client: order two of the oldest product (sort createdAt) for the number 260107482935; order "
+        "the same again; pay it; have it delivered, which is a jump; get it.",
+        wanted={
+            "placed": "pending",
+            "again": {"code": "CONFLICT", "status": 409},
+            "paid": "paid",
+            "jump": {"code": "STATUS_JUMP", "status": 409},
+            "got": ["260107482935", "paid", 200],
+        },
+        counted={"POST /api/orders": 2, "PATCH /api/orders/by-number/{order_number}": 2},
+    ),
+    Scenario(
+        name="person_may_not_order",
+        does="By a person's client without a session: read the orders.",
+        wanted={"error": {"code": "FORBIDDEN", "status": 403}, "waits": 0},
+    ),
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import ssl
 import threading
-from collections.abc import Awaitable
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import anyio
 import httpx2
@@ -103,7 +103,7 @@ class AsyncDriver:
                     return await self.run(flow)
             case Tell(listener, news):
                 told = listener(news)
-                if told is not None:
+                if inspect.isawaitable(told):
                     await told
         return None
 
@@ -146,9 +146,10 @@ def _is_about_certificate(error: BaseException) -> bool:
     return isinstance(error, ssl.SSLCertVerificationError) or (inner is not None and _is_about_certificate(inner))
 
 
-def _require_told(came: Awaitable[Any] | None) -> None:
-    if came is None:
+def _require_told(came: object) -> None:
+    """Refuse what would have to be awaited: nobody here can."""
+    if not inspect.isawaitable(came):
         return
-    if hasattr(came, "close"):
+    if inspect.iscoroutine(came):
         came.close()
     raise setup_error("WRONG_LISTENER", "The listeners of a blocking client are plain functions, not async ones.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final, Literal
@@ -20,7 +20,7 @@ from watchword_client.flow import Failure, Flow, Outgoing, Reply, alone, send, t
 from watchword_client.retry import Retry
 from watchword_client.session import Session, SessionHolder, session_from
 
-Listener = Callable[[Any], Awaitable[None] | None]
+Listener = Callable[[Any], object]
 """A function of the application that is told something; the asynchronous client awaits what it returns."""
 
 _LOGGER: Final = logging.getLogger("watchword_client")

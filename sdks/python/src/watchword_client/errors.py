@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Final
+
+_TOLD_ELSEWHERE: Final = frozenset({"code", "fields", "retryAfter"})
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class WatchwordError(Exception):
         request_id: by which the operator finds the request again.
         retry_after_seconds: how long to wait before the next try, where the server said so.
         fields: the fields that were not taken.
+        extensions: what else the server says of the error, such as ``allowed`` beside ``STATUS_JUMP``.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class WatchwordError(Exception):
         request_id: str | None = None,
         retry_after_seconds: int | None = None,
         fields: tuple[FieldFault, ...] = (),
+        extensions: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -50,6 +54,7 @@ class WatchwordError(Exception):
         self.request_id = request_id
         self.retry_after_seconds = retry_after_seconds
         self.fields = fields
+        self.extensions = dict(extensions or {})
 
     def __repr__(self) -> str:
         return f"WatchwordError({self.message!r}, code={self.code!r}, status={self.status!r})"
@@ -75,6 +80,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, *, now: float)
         request_id=headers.get("x-request-id"),
         retry_after_seconds=_retry_after_seconds(headers.get("retry-after"), extensions.get("retryAfter"), now=now),
         fields=_read_faults(extensions.get("fields")),
+        extensions={name: value for name, value in extensions.items() if name not in _TOLD_ELSEWHERE},
     )
 
 

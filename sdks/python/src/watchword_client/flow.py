@@ -6,7 +6,7 @@ blocking and the asynchronous client differ in nothing but how they wait.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast
 
@@ -66,7 +66,7 @@ class Alone:
 class Tell:
     """Call a function of the application."""
 
-    listener: Callable[..., Awaitable[None] | None]
+    listener: Callable[[Any], object]
     news: object = field(repr=False)
 
 
@@ -90,7 +90,7 @@ def alone(flow: Flow[T]) -> Flow[T]:
     return cast("T", (yield Alone(flow)))
 
 
-def tell(listener: Callable[[Any], Awaitable[None] | None] | None, news: object) -> Flow[None]:
+def tell(listener: Callable[[Any], object] | None, news: object) -> Flow[None]:
     """Tell the application, where it listens."""
     if listener is not None:
         yield Tell(listener, news)

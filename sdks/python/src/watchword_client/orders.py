@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from watchword_client.engine import Engine, Request, read_json
@@ -49,38 +49,42 @@ class OrderCalls:
             "payment_id": payment_id,
             "notes": notes,
         }
-        body = _camel({name: value for name, value in given.items() if value is not None})
-        headers = {} if idempotency_key is None else {"idempotency-key": idempotency_key}
-        return (yield from self._write(Request(method="POST", path="/api/orders", json=body, headers=headers)))
+        return (yield from self._write("POST", "/api/orders", given, idempotency_key))
 
     def update_order(
         self,
         *,
         order_number: str,
         status: str | None = None,
-        notes: str | None = None,
+        email: str | None = None,
+        customer_snapshot: Mapping[str, Any] | None = None,
         shipping_address: Mapping[str, Any] | None = None,
         payment_id: str | None = None,
+        notes: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Flow[Result[Document]]:
-        """Take an order one step on, or change what its status leaves open."""
+        """Take an order one step on, or change what its status leaves open; what is left out stays."""
         given = {
             "status": status,
-            "notes": notes,
+            "email": email,
+            "customer_snapshot": customer_snapshot,
             "shipping_address": shipping_address,
             "payment_id": payment_id,
+            "notes": notes,
         }
-        body = _camel({name: value for name, value in given.items() if value is not None})
-        return (
-            yield from self._write(Request(method="PATCH", path=_by_number(order_number), json=body, repeatable=False))
-        )
+        return (yield from self._write("PATCH", _by_number(order_number), given, idempotency_key))
 
     def get_order(self, *, order_number: str) -> Flow[Result[Document]]:
         """Get an order."""
         reply = yield from self._engine.perform(Request(method="GET", path=_by_number(order_number)))
         return Result(read_json(reply), read_rate_limit(reply.headers))
 
-    def _write(self, request: Request) -> Flow[Result[Document]]:
-        reply = yield from self._engine.perform(request)
+    def _write(
+        self, method: Literal["POST", "PATCH"], path: str, given: Mapping[str, Any], idempotency_key: str | None
+    ) -> Flow[Result[Document]]:
+        body = _camel({name: value for name, value in given.items() if value is not None})
+        headers = {} if idempotency_key is None else {"idempotency-key": idempotency_key}
+        reply = yield from self._engine.perform(Request(method=method, path=path, json=body, headers=headers))
         return Result(read_json(reply)["doc"], read_rate_limit(reply.headers))
 
 
