@@ -16,6 +16,7 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from watchword.audit.writer import AuditWriter
+from watchword.callers.call import Call
 from watchword.credentials.access_token import IssuerNames
 from watchword.credentials.client_assertion import ASSERTION_TYPE, Assertion, ClientAssertions, read_assertion
 from watchword.credentials.client_secret import is_client_secret
@@ -82,14 +83,33 @@ class ClientAuthentication:
         self._remembered = remembered
         self._audit = audit
 
-    async def require_client(self, request: Request, form: ClientCredentials, now_ms: int) -> OAuthClient:
-        """Return the client that a request proves.
+    async def require_client(self, call: Call, form: ClientCredentials) -> OAuthClient:
+        """Return the client that a request proves, at its own tenant's endpoint or at the root's, which serves all.
 
         Raises:
-            InvalidClientError: unknown, disabled, not proved, or not by the way this client has to take.
+            InvalidClientError: unknown, disabled, not proved, not by the way this client has to take, or another
+                tenant's than the path names.
             InvalidOAuthRequestError: two ways at once, or a secret in the query.
             UnavailableError: the database cannot be asked.
         """
+        client = await self._require_proved(call.request, form, call.now_ms)
+        if call.parameters.get("tenant", client.tenant_slug) != client.tenant_slug:
+            raise InvalidClientError(cause="the client is another tenant's")
+        return client
+
+    async def require_confidential_client(self, call: Call, form: ClientCredentials) -> OAuthClient:
+        """Return the client that a request proves, as ``require_client``, if it is one that nobody else can name.
+
+        Raises:
+            InvalidClientError: as there, or it is public.
+            InvalidOAuthRequestError, UnavailableError: as there.
+        """
+        client = await self.require_client(call, form)
+        if client.kind != "confidential":
+            raise InvalidClientError(cause="a public client proves nothing of itself")
+        return client
+
+    async def _require_proved(self, request: Request, form: ClientCredentials, now_ms: int) -> OAuthClient:
         presented = _read(request, form)
         if presented.digest:
             return await self._require_secret(presented, _tenant_of(request), now_ms)

@@ -11,7 +11,6 @@ from watchword.oauth.grant_device_code import DeviceCodeGrant
 from watchword.oauth.resources import require_resources
 from watchword.oauth.routes import twice
 from watchword.oauth.scopes import require_user_scopes
-from watchword.oauth.token_endpoint import require_tenant_of_path
 from watchword.oauth_errors import UnauthorizedClientError
 from watchword.wire.response import Response, json_response
 from watchword.wire.routes import Route
@@ -28,8 +27,7 @@ class DeviceEndpoint:
     async def answer(self, call: Call) -> Response:
         """Give a device its codes, and the address at which a person allows it."""
         request: DeviceRequest = call.body
-        client = await self._clients.require_client(call.request, request, call.now_ms)
-        require_tenant_of_path(client, call.parameters)
+        client = await self._clients.require_client(call, request)
         if DeviceCodeGrant.grant_type not in client.grants:
             raise UnauthorizedClientError
         codes = await self._codes.issue(

@@ -12,8 +12,7 @@ from watchword.errors import NotAuthenticatedError
 from watchword.oauth.client_authentication import ClientAuthentication
 from watchword.oauth.grants import Grants
 from watchword.oauth.models import IntrospectionAnswer, OAuthClient, PresentedToken
-from watchword.oauth.token_endpoint import require_tenant_of_path
-from watchword.oauth_errors import InvalidClientError, InvalidGrantError, InvalidOAuthRequestError
+from watchword.oauth_errors import InvalidGrantError, InvalidOAuthRequestError
 from watchword.wire.response import Response, json_response
 
 _INACTIVE: Final = IntrospectionAnswer(active=False)
@@ -40,9 +39,8 @@ class IntrospectEndpoint:
     async def answer(self, call: Call) -> Response:
         """Tell a client of a token; whatever it may not know of is inactive, as is what was never a token."""
         presented: PresentedToken = call.body
-        client = await self._clients.require_client(call.request, presented, call.now_ms)
-        require_tenant_of_path(client, call.parameters)
-        _require_confidential(client)
+        # Anyone can name a public client, and a guessed token must not be tried here by anyone (RFC 7662 §2.1, §4).
+        client = await self._clients.require_confidential_client(call, presented)
         if presented.token is None:
             raise InvalidOAuthRequestError("The parameter token is missing")
         return json_response(200, await self._introspect(client, presented.token, call.now_ms))
@@ -84,12 +82,6 @@ class IntrospectEndpoint:
             iat=stored.created_at_ms // 1000,
             exp=stored.expires_at_ms // 1000,
         )
-
-
-def _require_confidential(client: OAuthClient) -> None:
-    if client.kind != "confidential":
-        # Anyone can name a public client, and a guessed token must not be tried here by anyone (RFC 7662 §2.1, §4).
-        raise InvalidClientError(cause="a public client may not introspect")
 
 
 def _tell_access(proof: AccessProof) -> IntrospectionAnswer:

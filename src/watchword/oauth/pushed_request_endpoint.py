@@ -14,7 +14,6 @@ from watchword.oauth.fapi import proof_algorithms, require_fapi_request
 from watchword.oauth.models import AuthorizationRequest, ClientCredentials, OAuthClient, PushedRequest
 from watchword.oauth.routes import twice
 from watchword.oauth.stored_requests import PUSHED_TTL_SECONDS, REQUEST_URI_PREFIX, StoredRequests
-from watchword.oauth.token_endpoint import require_tenant_of_path
 from watchword.oauth_errors import InvalidDpopProofError, InvalidOAuthRequestError
 from watchword.wire.response import Response, json_response
 from watchword.wire.routes import Route
@@ -51,8 +50,7 @@ class PushedRequestEndpoint:
     async def push(self, call: Call) -> Response:
         """Keep a request and name it."""
         pushed: PushedRequest = call.body
-        client = await self._clients.require_client(call.request, _credentials_of(pushed), call.now_ms)
-        require_tenant_of_path(client, call.parameters)
+        client = await self._clients.require_client(call, _credentials_of(pushed))
         parameters = await self._bound(client, _parameters_of(pushed, client), call)
         require_fapi_request(client, parameters)
         self._requests.check_pushed(client, parameters)

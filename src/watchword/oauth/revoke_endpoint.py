@@ -12,7 +12,6 @@ from watchword.errors import NotAuthenticatedError
 from watchword.oauth.client_authentication import ClientAuthentication
 from watchword.oauth.grants import Grants
 from watchword.oauth.models import OAuthClient, PresentedToken
-from watchword.oauth.token_endpoint import require_tenant_of_path
 from watchword.oauth_errors import InvalidGrantError, InvalidOAuthRequestError
 from watchword.wire.response import NO_STORE, Response
 
@@ -40,8 +39,7 @@ class RevokeEndpoint:
     async def answer(self, call: Call) -> Response:
         """End a token; what is none, or has ended already, is as ended as was wanted (RFC 7009 §2.2)."""
         presented: PresentedToken = call.body
-        client = await self._clients.require_client(call.request, presented, call.now_ms)
-        require_tenant_of_path(client, call.parameters)
+        client = await self._clients.require_client(call, presented)
         if presented.token is None:
             raise InvalidOAuthRequestError("The parameter token is missing")
         if await self._revoke(client, presented.token, call.now_ms):

@@ -14,7 +14,6 @@ from watchword.oauth.grant import Grant, GrantContext
 from watchword.oauth.models import OAuthClient, TokenRequest
 from watchword.oauth_errors import (
     AuthorizationPendingError,
-    InvalidClientError,
     InvalidDpopProofError,
     InvalidOAuthRequestError,
     OAuthError,
@@ -43,8 +42,7 @@ class TokenEndpoint:
     async def answer(self, call: Call) -> Response:
         """Give tokens for a grant."""
         request: TokenRequest = call.body
-        client = await self._clients.require_client(call.request, request, call.now_ms)
-        require_tenant_of_path(client, call.parameters)
+        client = await self._clients.require_client(call, request)
         try:
             grant = self._require_grant(client, request.grant_type)
             jkt = await find_proved_key(self._proofs, client, call)
@@ -95,13 +93,3 @@ async def find_proved_key(proofs: DpopProofs, client: OAuthClient, call: Call) -
     if client.settings.dpop_bound or is_fapi(client):
         raise InvalidDpopProofError("This client's tokens are bound to a key; send a DPoP proof")
     return None
-
-
-def require_tenant_of_path(client: OAuthClient, parameters: dict[str, str]) -> None:
-    """Refuse a client at another tenant's endpoint; the root's serve every tenant.
-
-    Raises:
-        InvalidClientError: the path names another tenant.
-    """
-    if parameters.get("tenant", client.tenant_slug) != client.tenant_slug:
-        raise InvalidClientError(cause="the client is another tenant's")
