@@ -10,10 +10,16 @@ import pytest
 
 from oauth_flow import Flow, refused, scalar
 from support import SetClock
+from watchword.db.database import Statement, Transaction
 from watchword.oauth.models import TokenFormat
 from world import Api
 
 Doors = tuple[Api, Api]
+
+TAKE_IN = (
+    "INSERT INTO memberships (tenant_id, user_id, role, created_at)"
+    " SELECT id, $1, 'tenant-editor', 1 FROM tenants WHERE slug = 'tenant-a'"
+)
 
 
 @pytest.fixture
@@ -44,6 +50,67 @@ async def test_a_revoked_access_token_is_dead(api: Api, kind: str, token_format:
     assert await flow.reads(first["access_token"]) == 401
     assert await flow.reads(second["access_token"]) == 200
     assert (await flow.refresh(second["refresh_token"])).status_code == 200
+
+
+@pytest.mark.parametrize("token_format", ["jwt", "opaque"])
+@pytest.mark.parametrize(
+    ("away", "back"),
+    [
+        ("DELETE FROM memberships WHERE user_id = $1", TAKE_IN),
+        ("UPDATE users SET disabled_at = 1 WHERE id = $1", "UPDATE users SET disabled_at = NULL WHERE id = $1"),
+    ],
+    ids=["no member", "disabled"],
+)
+async def test_a_token_is_revoked_whatever_stands_behind_it(
+    api: Api, token_format: TokenFormat, away: str, back: str
+) -> None:
+    """Given back while its user is no member, a token does not come back with the user; another one does."""
+    flow = await Flow.begin(api, token_format=token_format)
+    given, other = await flow.tokens(), await flow.tokens()
+    user_id = api.world.users["editor_a"]
+    await put(api, away, user_id)
+    assert await flow.reads(given["access_token"]) == 401
+    await revoked(flow, given["access_token"])
+    await put(api, back, user_id)
+    assert await flow.reads(given["access_token"]) == 401
+    assert await flow.reads(other["access_token"]) == 200
+
+
+async def test_a_token_is_revoked_while_what_it_was_exchanged_from_is_disabled(api: Api) -> None:
+    """Given back while its key is disabled, an exchanged token does not come back with the key."""
+    exchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+    flow = await Flow.begin(api, grants=(exchange,))
+    fields: dict[str, str | None] = {
+        "grant_type": exchange,
+        "subject_token": api.world.keys["sk_live_a"],
+        "subject_token_type": "urn:watchword:params:oauth:token-type:api_key",
+    }
+    token = (await flow.send("/oauth/token", fields)).json()["access_token"]
+    for disabled, status in ((True, 401), (False, 200)):
+        await api.call("PATCH", "/api/keys/{key_sk_live_a}", who="admin_a", json={"disabled": disabled})
+        assert await flow.reads(token) == status
+    await api.call("PATCH", "/api/keys/{key_sk_live_a}", who="admin_a", json={"disabled": True})
+    await revoked(flow, token)
+    await api.call("PATCH", "/api/keys/{key_sk_live_a}", who="admin_a", json={"disabled": False})
+    assert await flow.reads(token) == 401
+
+
+async def test_a_revocation_is_told_once(flow: Flow) -> None:
+    """Given back again, a token is as dead as before, and the audit log has one line of it."""
+    token = (await flow.tokens())["access_token"]
+    for _ in range(3):
+        await revoked(flow, token)
+    assert [event["event"] for event in flow.api.events()].count("oauth.token_revoked") == 1
+
+
+async def put(api: Api, statement: str, user_id: str) -> None:
+    """Change what stands behind a user's tokens as another process would, which tells of it."""
+
+    async def work(tx: Transaction) -> None:
+        await tx.execute(Statement(statement), user_id)
+        tx.withdraw(f"user:{user_id}")
+
+    await api.application.database.transaction(work)
 
 
 @pytest.mark.parametrize("kind", ["confidential", "public"])

@@ -454,7 +454,7 @@ async def test_it_dies_with_the_token_before_it(api: Api, service: str) -> None:
     assert await reads(api, token) == 200
     tokens = api.application._foundation.access_tokens
     proof = await tokens.prove(granted.token, api.application.clock.now_ms())
-    await api.application.database.transaction(lambda tx: tokens.revoke(tx, proof))
+    await api.application.database.transaction(lambda tx: tokens.revoke(tx, proof.tenant_id, proof.mode, proof.claims))
     assert await reads(api, token) == 401
 
 

@@ -30,6 +30,7 @@ from watchword.credentials.verified import VerifiedCache
 from watchword.db.database import Database, Transaction
 from watchword.db.generations import Generations
 from watchword.errors import NotAuthenticatedError
+from watchword.ids import PREFIXES
 
 ACCESS_TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - a type, not a secret
 OPAQUE_PREFIX: Final = "at_"
@@ -102,7 +103,7 @@ class AccessProof(msgspec.Struct, frozen=True, kw_only=True):
     subjects: tuple[str, ...]
 
 
-class _Made(msgspec.Struct, frozen=True):
+class MadeToken(msgspec.Struct, frozen=True):
     """Claims that we made; of a signed token also whose key signed it, and when that key ends."""
 
     claims: AccessClaims
@@ -173,12 +174,16 @@ class AccessTokens:
         )
         return token
 
-    async def revoke(self, tx: Transaction, proof: AccessProof) -> None:
-        """End a proved token before its time, whichever form it has."""
-        jti = proof.claims.jti
-        await insert_revoked_token(tx, jti, proof.claims.exp * 1000)
-        ended = EndedSubject(proof.tenant_id, proof.mode, "token", jti, proof.user_id or "")
-        tx.withdraw(_token_subject(jti), ended.text())
+    async def revoke(self, tx: Transaction, tenant_id: str, mode: str, claims: AccessClaims) -> bool:
+        """End a token before its time, whichever form it has; False when that was done before.
+
+        ``tenant_id`` and ``mode`` are of the client in the claims.
+        """
+        is_first = await insert_revoked_token(tx, claims.jti, claims.exp * 1000)
+        user_id = claims.sub if claims.sub.startswith(f"{PREFIXES['user']}_") else ""
+        ended = EndedSubject(tenant_id, mode, "token", claims.jti, user_id)
+        tx.withdraw(_token_subject(claims.jti), ended.text())
+        return is_first
 
     async def prove(self, token: str, now_ms: int) -> AccessProof:
         """Return what the token proves; whether its audience is this API is the caller's question.
@@ -188,8 +193,7 @@ class AccessTokens:
                 answer for all.
             UnavailableError: the database cannot be asked.
         """
-        if len(token) > TOKEN_CHARACTERS_MAX or not token.isascii():
-            raise NotAuthenticatedError(reason="the token is too long or not ASCII")
+        _require_bounded(token)
         digest = _hash(token)
         proof = self._cache.find(digest, AccessProof)
         if proof is None:
@@ -210,12 +214,22 @@ class AccessTokens:
             raise NotAuthenticatedError(reason="the access token is for another resource")
         return proof
 
+    async def open(self, token: str, now_ms: int) -> MadeToken:
+        """Return what we once put into a token, whatever has become of its client, its grant or its user since.
+
+        Raises:
+            NotAuthenticatedError: it is none of ours, or has expired.
+            UnavailableError: the database cannot be asked.
+        """
+        _require_bounded(token)
+        made = await self._read(token, _hash(token), now_ms)
+        if made.claims.exp * 1000 <= now_ms:
+            raise NotAuthenticatedError(reason="the access token has expired")
+        return made
+
     async def _look_up(self, token: str, digest: bytes, now_ms: int) -> AccessProof:
         mark = self._cache.mark()
-        if token.startswith(OPAQUE_PREFIX):
-            made = await self._find_claims(digest)
-        else:
-            made = await self._verify(token, now_ms)
+        made = await self._read(token, digest, now_ms)
         claims = made.claims
         found = await find_token_facts(self._database, claims.client_id, grant_id=claims.grant, jti=claims.jti)
         facts = _require_living(found, claims)
@@ -236,19 +250,24 @@ class AccessTokens:
             raise NotAuthenticatedError(reason="what the access token was exchanged for has ended")
         return origins
 
-    async def _find_claims(self, token_hash: bytes) -> _Made:
+    async def _read(self, token: str, digest: bytes, now_ms: int) -> MadeToken:
+        if token.startswith(OPAQUE_PREFIX):
+            return await self._find_claims(digest)
+        return await self._verify(token, now_ms)
+
+    async def _find_claims(self, token_hash: bytes) -> MadeToken:
         stored = await find_opaque_claims(self._database, token_hash)
         if stored is None:
             raise NotAuthenticatedError(reason="the opaque access token is unknown")
-        return _Made(msgspec.json.decode(stored, type=AccessClaims))
+        return MadeToken(msgspec.json.decode(stored, type=AccessClaims))
 
-    async def _verify(self, token: str, now_ms: int) -> _Made:
+    async def _verify(self, token: str, now_ms: int) -> MadeToken:
         opened = await open_jwt(self.keys, token, token_type=ACCESS_TOKEN_TYPE, now_ms=now_ms)
         try:
             claims = msgspec.json.decode(opened.payload, type=AccessClaims)
         except msgspec.DecodeError:
             raise NotAuthenticatedError(reason="the claims are not an access token's") from None
-        return _Made(claims, opened.tenant_id, opened.key_ends_at_ms)
+        return MadeToken(claims, opened.tenant_id, opened.key_ends_at_ms)
 
 
 def has_access_token_shape(text: str) -> bool:
@@ -259,6 +278,11 @@ def has_access_token_shape(text: str) -> bool:
 def make_jti() -> str:
     """Make a token's id: random, so that it tells nothing and never comes twice."""
     return secrets.token_urlsafe(_JTI_BYTES)
+
+
+def _require_bounded(token: str) -> None:
+    if len(token) > TOKEN_CHARACTERS_MAX or not token.isascii():
+        raise NotAuthenticatedError(reason="the token is too long or not ASCII")
 
 
 def _require_living(facts: TokenFacts | None, claims: AccessClaims) -> TokenFacts:
@@ -275,7 +299,7 @@ def _require_living(facts: TokenFacts | None, claims: AccessClaims) -> TokenFact
     return facts
 
 
-def _proof_of(made: _Made, facts: TokenFacts, origins: OriginFacts) -> AccessProof:
+def _proof_of(made: MadeToken, facts: TokenFacts, origins: OriginFacts) -> AccessProof:
     claims = made.claims
     limits = origins.limits if facts.client_scopes is None else (facts.client_scopes, *origins.limits)
     ends_ms = (claims.exp * 1000, made.key_ends_at_ms, origins.ends_at_ms)

@@ -170,9 +170,9 @@ async def insert_opaque_token(
     await tx.execute(_INSERT_OPAQUE, token_hash, jti, client_id, grant_id, claims, expires_at_ms)
 
 
-async def insert_revoked_token(tx: Transaction, jti: str, expires_at_ms: int) -> None:
-    """Note that an access token ended before its time."""
-    await tx.execute(_INSERT_REVOKED, jti, expires_at_ms)
+async def insert_revoked_token(tx: Transaction, jti: str, expires_at_ms: int) -> bool:
+    """Note that an access token ended before its time; False when that was noted before."""
+    return await tx.execute(_INSERT_REVOKED, jti, expires_at_ms) == 1
 
 
 async def end_grants_of_session(tx: Transaction, session_id: str, now_ms: int) -> tuple[str, ...]:
