@@ -73,7 +73,7 @@ class OAuthServer:
         entrance = OAuthEntrance(foundation)
         authentication, self.registrations = entrance.authentication, entrance.registrations
         tokens = TokenEndpoint(
-            authentication, self._make_grants(foundation, issuer), proofs=foundation.dpop_proofs, audit=audit
+            database, authentication, self._make_grants(foundation, issuer), proofs=foundation.dpop_proofs, audit=audit
         )
         discovery = Discovery(database, foundation.access_tokens.keys, names, _abilities(tokens))
         self.signing_keys = SigningKeys(

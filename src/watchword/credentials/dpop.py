@@ -63,6 +63,14 @@ class ProvedRequest(msgspec.Struct, frozen=True):
         return f"ProvedRequest({self.method!r}, {self.path!r})"
 
 
+class GoodProof(msgspec.Struct, frozen=True):
+    """A proof that is good for its request, though it may have been used before; ``jkt`` is its key's thumbprint."""
+
+    jkt: str
+    jti: str
+    until_ms: int
+
+
 class DpopProofs:
     """Proves proofs, each once; ``url`` is where clients reach this server."""
 
@@ -88,17 +96,36 @@ class DpopProofs:
             InvalidDpopProofError: one of these does not hold; its cause says which.
             UnavailableError: nobody can say whether it was used before.
         """
+        good = self.require_good(proof, request, now_ms, algorithms=algorithms)
+        if jkt not in {None, good.jkt}:
+            raise InvalidDpopProofError(cause="the DPoP proof is of another key")
+        # Last, so that only a proof which is good in all else takes a place in the store.
+        await self.spend(good, now_ms)
+        return good.jkt
+
+    def require_good(
+        self, proof: str, request: ProvedRequest, now_ms: int, *, algorithms: Collection[str] = PROOF_ALGORITHMS
+    ) -> GoodProof:
+        """Require a proof to be made for this request, now; whether for the first time is left to ``spend``.
+
+        Raises:
+            InvalidDpopProofError: it was not; its cause says why.
+        """
         jwt, key = _read(proof, algorithms)
         claims = _claims_of(jwt)
         self._require_request(claims, request)
         _require_time(claims, now_ms / 1000)
-        if jkt not in {None, key.thumbprint}:
-            raise InvalidDpopProofError(cause="the DPoP proof is of another key")
-        # Last, so that only a proof which is good in all else takes a place in the store.
-        until_ms = int((claims.iat + _AGE_SECONDS_MAX) * 1000) + 1
-        if not await self._seen.is_first("dpop", key.thumbprint, claims.jti, until_ms=until_ms, now_ms=now_ms):
+        return GoodProof(key.thumbprint, claims.jti, int((claims.iat + _AGE_SECONDS_MAX) * 1000) + 1)
+
+    async def spend(self, proof: GoodProof, now_ms: int) -> None:
+        """Use a good proof up.
+
+        Raises:
+            InvalidDpopProofError: it was used before.
+            UnavailableError: nobody can say whether it was.
+        """
+        if not await self._seen.is_first("dpop", proof.jkt, proof.jti, until_ms=proof.until_ms, now_ms=now_ms):
             raise InvalidDpopProofError(cause="the DPoP proof was used before")
-        return key.thumbprint
 
     def _require_request(self, claims: _Claims, request: ProvedRequest) -> None:
         if claims.htm != request.method:

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from watchword.callers.call import Call
-from watchword.credentials.dpop import DpopProofs, ProvedRequest
+from watchword.credentials.dpop import DpopProofs, GoodProof, ProvedRequest
 from watchword.oauth.authorization_request import AuthorizationRequests
 from watchword.oauth.client_authentication import ClientAuthentication
 from watchword.oauth.fapi import proof_algorithms, require_fapi_request
@@ -51,23 +51,30 @@ class PushedRequestEndpoint:
         """Keep a request and name it."""
         pushed: PushedRequest = call.body
         client = await self._clients.require_client(call, _credentials_of(pushed))
-        parameters = await self._bound(client, _parameters_of(pushed, client), call)
+        proof = self._find_proof(client, call)
+        parameters = _bound(_parameters_of(pushed, client), proof)
         require_fapi_request(client, parameters)
         self._requests.check_pushed(client, parameters)
+        if proof is not None:
+            await self._proofs.spend(proof, call.now_ms)
         handle = await self._stored.keep_pushed(client, parameters, call.now_ms)
         return json_response(201, PushedAnswer(REQUEST_URI_PREFIX + handle, PUSHED_TTL_SECONDS))
 
-    async def _bound(self, client: OAuthClient, parameters: AuthorizationRequest, call: Call) -> AuthorizationRequest:
-        """Bind what comes of the request to the key that a DPoP proof beside it proves (RFC 9449 §10.1)."""
+    def _find_proof(self, client: OAuthClient, call: Call) -> GoodProof | None:
         proof = call.request.header(b"dpop")
         if proof is None:
-            return parameters
-        request = call.request
-        proved = ProvedRequest(request.method, request.addressed_path)
-        jkt = await self._proofs.require(proof, proved, call.now_ms, algorithms=proof_algorithms(client))
-        if parameters.dpop_jkt not in {None, jkt}:
-            raise InvalidDpopProofError("The DPoP proof is of another key than dpop_jkt names")
-        return msgspec.structs.replace(parameters, dpop_jkt=jkt)
+            return None
+        proved = ProvedRequest(call.request.method, call.request.addressed_path)
+        return self._proofs.require_good(proof, proved, call.now_ms, algorithms=proof_algorithms(client))
+
+
+def _bound(parameters: AuthorizationRequest, proof: GoodProof | None) -> AuthorizationRequest:
+    """Bind what comes of the request to the key that a DPoP proof beside it proves (RFC 9449 §10.1)."""
+    if proof is None:
+        return parameters
+    if parameters.dpop_jkt not in {None, proof.jkt}:
+        raise InvalidDpopProofError("The DPoP proof is of another key than dpop_jkt names")
+    return msgspec.structs.replace(parameters, dpop_jkt=proof.jkt)
 
 
 def make_pushed_request_routes(endpoint: PushedRequestEndpoint) -> tuple[Route, ...]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.callers.call import Call
-from watchword.credentials.dpop import DpopProofs, ProvedRequest
+from watchword.credentials.dpop import DpopProofs, GoodProof, ProvedRequest
+from watchword.db.database import Database
 from watchword.oauth.client_authentication import ClientAuthentication
 from watchword.oauth.fapi import is_fapi, proof_algorithms
 from watchword.oauth.grant import Grant, GrantContext
-from watchword.oauth.models import OAuthClient, TokenRequest
+from watchword.oauth.held import holds_something
+from watchword.oauth.models import OAuthClient, TokenAnswer, TokenRequest
+from watchword.oauth.refusals import Refusals
 from watchword.oauth_errors import (
     AuthorizationPendingError,
     InvalidDpopProofError,
@@ -27,12 +29,20 @@ class TokenEndpoint:
     """Answers the root's token endpoint and each tenant's."""
 
     def __init__(
-        self, clients: ClientAuthentication, grants: Iterable[Grant], *, proofs: DpopProofs, audit: AuditWriter
+        self,
+        database: Database,
+        clients: ClientAuthentication,
+        grants: Iterable[Grant],
+        *,
+        proofs: DpopProofs,
+        audit: AuditWriter,
     ) -> None:
+        self._database = database
         self._clients = clients
         self._grants = {grant.grant_type: grant for grant in grants}
         self._proofs = proofs
         self._audit = audit
+        self._refusals = Refusals(audit=audit)
 
     @property
     def grant_types(self) -> tuple[str, ...]:
@@ -45,14 +55,14 @@ class TokenEndpoint:
         client = await self._clients.require_client(call, request)
         try:
             grant = self._require_grant(client, request.grant_type)
-            jkt = await find_proved_key(self._proofs, client, call)
-            context = GrantContext(call.now_ms, call.request.client_address, jkt)
-            answered = await grant.answer(client, request, context)
+            proof = self._find_proof(client, call)
+            context = GrantContext(call.now_ms, call.request.client_address, None if proof is None else proof.jkt)
+            answered = await self._answer(grant, client, request, context, proof)
         except AuthorizationPendingError:
             # A device asks every few seconds; that is no refusal to be looked into.
             raise
         except OAuthError as error:
-            self._record(call, Event.TOKEN_REFUSED, client, {"error": error.oauth_code})
+            self._refusals.record(client, error, address=call.request.client_address, now_ms=call.now_ms)
             raise
         self._audit.note_use(client.id, call.now_ms)
         return json_response(200, answered)
@@ -67,29 +77,30 @@ class TokenEndpoint:
             raise UnauthorizedClientError
         return grant
 
-    def _record(self, call: Call, event: Event, client: OAuthClient, detail: dict[str, str]) -> None:
-        self._audit.record(
-            event,
-            tenant_id=client.tenant_id,
-            subject=client.id,
-            credential_id=client.id,
-            address=call.request.client_address,
-            detail=detail,
-            now_ms=call.now_ms,
-        )
+    def _find_proof(self, client: OAuthClient, call: Call) -> GoodProof | None:
+        """Return the DPoP proof of a request, not used up yet, None where none came and none must.
 
+        Raises:
+            InvalidDpopProofError: it is not good, or this client's tokens are all bound and none came (RFC 9449 §5.2).
+        """
+        proof = call.request.header(b"dpop")
+        if proof is not None:
+            proved = ProvedRequest(call.request.method, call.request.addressed_path)
+            return self._proofs.require_good(proof, proved, call.now_ms, algorithms=proof_algorithms(client))
+        if client.settings.dpop_bound or is_fapi(client):
+            raise InvalidDpopProofError("This client's tokens are bound to a key; send a DPoP proof")
+        return None
 
-async def find_proved_key(proofs: DpopProofs, client: OAuthClient, call: Call) -> str | None:
-    """Return the thumbprint of the key that a request's DPoP proof proves, None where none came and none must.
-
-    Raises:
-        InvalidDpopProofError: the proof is not good, or this client's tokens are all bound and none came (RFC 9449 §5.2).
-    """
-    request = call.request
-    proof = request.header(b"dpop")
-    if proof is not None:
-        proved = ProvedRequest(request.method, request.addressed_path)
-        return await proofs.require(proof, proved, call.now_ms, algorithms=proof_algorithms(client))
-    if client.settings.dpop_bound or is_fapi(client):
-        raise InvalidDpopProofError("This client's tokens are bound to a key; send a DPoP proof")
-    return None
+    async def _answer(
+        self, grant: Grant, client: OAuthClient, request: TokenRequest, context: GrantContext, proof: GoodProof | None
+    ) -> TokenAnswer:
+        if proof is None:
+            return await grant.answer(client, request, context)
+        if client.kind == "confidential" or await holds_something(self._database, client, request, context.now_ms):
+            await self._proofs.spend(proof, context.now_ms)
+            return await grant.answer(client, request, context)
+        # A stranger who names a public client holds nothing: its proof takes no place in the store, unless something
+        # came to be given for it this moment.
+        answer = await grant.answer(client, request, context)
+        await self._proofs.spend(proof, context.now_ms)
+        return answer
