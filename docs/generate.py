@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from python_reference import python_reference
 from standards_table import standards_part
 
 from watchword import __version__
@@ -447,6 +448,7 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "layout": _layout_part,
     "layers": _layers_part,
     "standards": standards_part,
+    "pythonclient": python_reference,
 }
 
 
