@@ -51,6 +51,19 @@ def test_bound_to_a_key(instance: Instance, node: Node, script: str, pushed: boo
     assert (told["status"], told["token_type"]) == (200, "dpop")
 
 
+def test_a_secret_key_bound_to_a_pair(instance: Instance, node: Node) -> None:
+    """Both clients send a bound secret key with proofs of their pair, and read no further without (RFC 9449 §7.1)."""
+    told = node(
+        "bound_key.mjs",
+        issuer=instance.url,
+        admin=instance.world.tokens["admin_a"],
+        keys=f"{instance.url}/api/keys",
+        api=f"{instance.url}/api/products",
+    )
+    refused = [401, "dpop", "invalid_dpop_proof"]
+    assert told == {"statuses": [200, 200], "stolen": refused, "anothers": refused}
+
+
 @pytest.mark.parametrize("script", NPM_SCRIPTS)
 @pytest.mark.parametrize("tenant", ["a", "b"])
 def test_fapi2(instance: Instance, node: Node, script: str, tenant: str) -> None:
