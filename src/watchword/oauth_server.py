@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from watchword.commerce.definitions import ORDERS
 from watchword.config import Settings
 from watchword.credentials.dpop import PROOF_ALGORITHMS
 from watchword.credentials.jwk import FOREIGN_ALGORITHMS
@@ -174,7 +175,9 @@ class OAuthServer:
 def _abilities(tokens: TokenEndpoint) -> Abilities:
     return Abilities(
         grant_types=tokens.grant_types,
-        api_scopes=tuple(f"{collection.name}:{action}" for collection in BUILT_IN for action in ("read", "write")),
+        api_scopes=tuple(
+            f"{collection.name}:{action}" for collection in (*BUILT_IN, ORDERS) for action in ("read", "write")
+        ),
         authentication_methods=get_args(AuthenticationMethod),
         assertion_algorithms=FOREIGN_ALGORITHMS,
         proof_algorithms=PROOF_ALGORITHMS,

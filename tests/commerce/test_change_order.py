@@ -222,13 +222,22 @@ async def test_fields_that_are_fixed_are_refused(
     sqlite_shop: OrderShop, status: OrderStatus, field: str, value: object
 ) -> None:
     """What the status has fixed is a 409 that names the field, and nothing changes; notes stay open."""
-    order = await sqlite_shop.move(await sqlite_shop.placed(line(await sqlite_shop.product())), *WAY_TO[status])
+    order = await sqlite_shop.placed(line(await sqlite_shop.product()), paymentId="p1")
+    order = await sqlite_shop.move(order, *WAY_TO[status])
     path = f"/api/orders/{order['id']}"
     answer = await sqlite_shop.send("PATCH", path, body={field: value, "notes": "x"})
     assert (answer.status, answer.error["extensions"]["code"]) == (409, "ORDER_FIXED")
     assert answer.fields == {field: f"is fixed once an order is {status}"}
     assert (await sqlite_shop.send("GET", path)).json == order
     assert (await sqlite_shop.send("PATCH", path, body={"notes": "x"})).status == 200
+
+
+async def test_a_payment_that_is_known_late_is_noted_once(sqlite_shop: OrderShop) -> None:
+    """An order that was paid before its payment's id was known takes the id, and no other after it."""
+    order = await sqlite_shop.move(await sqlite_shop.placed(line(await sqlite_shop.product())), "paid", "preparing")
+    path = f"/api/orders/{order['id']}"
+    assert (await sqlite_shop.send("PATCH", path, body={"paymentId": "p1"})).json["doc"]["paymentId"] == "p1"
+    assert (await sqlite_shop.send("PATCH", path, body={"paymentId": "p2"})).status == 409
 
 
 @pytest.mark.parametrize(

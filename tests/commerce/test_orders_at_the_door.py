@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from urllib.parse import urlencode
 
 import pytest
 
@@ -82,6 +83,33 @@ async def test_the_last_piece_is_sold_once_by_two_processes(doors: tuple[Api, Ap
     assert {code_of(answer) for answer in answers if answer.status_code == 409} == {"OUT_OF_STOCK"}
     assert (await other.call("GET", f"/api/products/{product}", who="sk_live_a")).json()["stock"] == 0
     assert (await other.call("GET", "/api/orders/count", who="sk_live_a")).json() == {"totalDocs": 2}
+
+
+@pytest.mark.parametrize(("scope", "status"), [("orders:write", 201), ("orders:*", 201), ("orders:read", 403)])
+async def test_an_access_token_does_what_its_scope_says(sqlite_api: Api, scope: str, status: int) -> None:
+    """An OAuth client of the tenant places orders with a token for that, and with no other."""
+    world = sqlite_api.world
+    form = urlencode(
+        {
+            "grant_type": "client_credentials",
+            "scope": scope,
+            "client_id": world.clients["a"],
+            "client_secret": world.client_secrets["a"],
+        }
+    )
+    content_type = {"content-type": "application/x-www-form-urlencoded"}
+    given = await sqlite_api.call("POST", "/oauth/token", content=form.encode(), headers=content_type)
+    bearer = {"authorization": f"Bearer {given.json()['access_token']}"}
+    lines = [{"product": world.products["live_a"], "quantity": 1}]
+    body = {"orderProducts": lines, "totalAmount": 100}
+    answer = await sqlite_api.call("POST", "/api/orders", headers=bearer, json=body)
+    assert answer.status_code == status, answer.text
+
+
+async def test_the_scopes_of_orders_are_told_to_clients(sqlite_api: Api) -> None:
+    """What clients find out about the API names the scopes that orders need."""
+    told = await sqlite_api.call("GET", "/.well-known/oauth-protected-resource/t/tenant-a/api")
+    assert {"orders:read", "orders:write"} <= set(told.json()["scopes_supported"])
 
 
 async def test_a_key_that_may_only_read_orders(sqlite_api: Api) -> None:

@@ -38,6 +38,7 @@ class StoredOrder(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     status: OrderStatus
     order_products: list[dict[str, Any]]
     customer_snapshot: CustomerSnapshot | None = None
+    payment_id: str | None = None
 
 
 class ChangedOrder(msgspec.Struct, frozen=True):
@@ -146,7 +147,7 @@ def read_changes(sent: ChangeOrder, order: StoredOrder) -> dict[str, Any]:
     if sent.status is not UNSET:
         changes["status"] = read_status(sent.status)
         require_step(order.status, changes["status"])
-    _require_open(sent, order.status)
+    _require_open(sent, order)
     if sent.notes is not UNSET:
         changes["notes"] = sent.notes
     if sent.payment_id is not UNSET:
@@ -156,8 +157,8 @@ def read_changes(sent: ChangeOrder, order: StoredOrder) -> dict[str, Any]:
     return {**changes, **_read_customer(sent, order)}
 
 
-def _require_open(sent: ChangeOrder, status: OrderStatus) -> None:
-    faults = {}
+def _require_open(sent: ChangeOrder, order: StoredOrder) -> None:
+    faults, status = {}, order.status
     if status not in NOT_SHIPPED:
         for name, value in (
             ("shippingAddress", sent.shipping_address),
@@ -166,7 +167,7 @@ def _require_open(sent: ChangeOrder, status: OrderStatus) -> None:
         ):
             if value is not UNSET:
                 faults[name] = f"is fixed once an order is {status}"
-    if status != FIRST and sent.payment_id is not UNSET:
+    if status != FIRST and order.payment_id is not None and sent.payment_id is not UNSET:
         faults["paymentId"] = f"is fixed once an order is {status}"
     if faults:
         raise OrderFixedError(faults)
