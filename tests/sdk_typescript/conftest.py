@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sdk_typescript.web_pages import WebPages, open_pages
 from support import SetClock
 from watchword.credentials.password import Passwords
 from watchword.db.database import Transaction
+from watchword.tenants.models import ChangeTenant
 from watchword.users import queries
 from world import OPERATOR, Api, World, open_api
 
@@ -46,9 +48,27 @@ def node(directory: Path) -> NodePrograms:
 async def installation(template: tuple[Path, World], tmp_path: Path, clock: SetClock) -> AsyncIterator[Api]:
     """A served copy of the inhabited installation, with the user of the document's examples."""
     directory, world = template
-    async with open_api(directory, world, tmp_path / "installation", "fast", clock) as api:
+    port = free_port()
+    async with open_api(
+        directory,
+        world,
+        tmp_path / "installation",
+        "fast",
+        clock,
+        port=port,
+        # People are sent there by what the server says of itself.
+        WATCHWORD_PUBLIC_URL=f"http://127.0.0.1:{port}",
+    ) as api:
         await _add_document_user(api, clock.now_ms())
         yield api
+
+
+def free_port() -> int:
+    """Return a port on which nobody listens."""
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        port: int = asked.getsockname()[1]
+        return port
 
 
 async def _add_document_user(api: Api, now_ms: int) -> None:
@@ -97,8 +117,9 @@ async def pages(
 
 
 async def list_origin(installation: Api, origin: str) -> None:
-    """Have the tenant's administrator list an origin, and wait until the server has taken it up."""
-    path = f"/api/tenants/{installation.world.tenants['a']}"
-    answer = await installation.call("PATCH", path, who="admin_a", json={"allowed_origins": [origin]})
-    assert answer.status_code == 200, answer.text
-    await installation.application.origins.load()
+    """List an origin as the only one of the tenant, and wait until the server has taken it up."""
+    application = installation.application
+    wanted = ChangeTenant(allowed_origins=[origin])
+    tenant_id = installation.world.tenants["a"]
+    await application.tenants.change(tenant_id, wanted, actor=OPERATOR, now_ms=application.clock.now_ms())
+    await application.origins.load()
