@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 from python_reference import python_reference
 from standards_table import standards_part
+from typescript_reference import typescript_part
 
 from watchword import __version__
 from watchword.app import Application
@@ -449,6 +450,7 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "layers": _layers_part,
     "standards": standards_part,
     "pythonclient": python_reference,
+    "typescript": typescript_part,
 }
 
 

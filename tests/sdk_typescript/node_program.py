@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,9 @@ class NodePrograms:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    async def __call__(self, source: str, **environment: str) -> Any:  # noqa: ANN401 - JSON
+    async def __call__(self, source: str, *, suffix: str = ".mjs", **environment: str) -> Any:  # noqa: ANN401 - JSON
         """Run a module and return the JSON that it printed last."""
-        program = self.directory / "program.mjs"
+        program = self.directory / f"program{suffix}"
         program.write_text(source, "utf-8")
         process = await asyncio.create_subprocess_exec(
             NODE,
@@ -42,3 +43,8 @@ class NodePrograms:
                 process.kill()
         assert process.returncode == 0, complaint.decode()
         return json.loads(printed.decode().strip().splitlines()[-1])
+
+
+def blocks_of(page: Path) -> list[str]:
+    """Return the TypeScript blocks of a page that run anywhere; those marked ``browser`` need one."""
+    return re.findall(r"^```ts\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)

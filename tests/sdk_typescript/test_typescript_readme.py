@@ -1,0 +1,22 @@
+"""The examples of the package's README, as they are printed."""
+
+from __future__ import annotations
+
+import pytest
+
+from sdk_typescript.node_program import NodePrograms, blocks_of
+from sdk_typescript.package import PROJECT
+
+BLOCKS = blocks_of(PROJECT / "README.md")
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+async def test_the_examples_run_as_printed(node: NodePrograms, environment: dict[str, str], block: str) -> None:
+    """Each program runs in Node, types and all, and does what it says."""
+    assert await node(block + "\nconsole.log(true)\n", suffix=".mts", **environment) is True
+
+
+def test_the_examples_are_found() -> None:
+    """The README holds programs, so that the test above shows something."""
+    assert len(BLOCKS) == 4
+    assert "createOrder" in BLOCKS[1]
