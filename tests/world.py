@@ -278,18 +278,16 @@ class Api:
 
 @asynccontextmanager
 async def open_api(
-    template: Path, world: World, directory: Path, lane: str, clock: SetClock, *, port: int = 0, **changes: str
+    template: Path, world: World, directory: Path, lane: str, clock: SetClock, **changes: str
 ) -> AsyncIterator[Api]:
     """Open a copy of the installation and its door: ``fast`` is a real server on a port, ``asgi`` the bare application."""
     shutil.copytree(template, directory, dirs_exist_ok=True)
-    async with open_door(world, directory, lane, clock, port=port, **changes) as door:
+    async with open_door(world, directory, lane, clock, **changes) as door:
         yield door
 
 
 @asynccontextmanager
-async def open_door(
-    world: World, directory: Path, lane: str, clock: SetClock, *, port: int = 0, **changes: str
-) -> AsyncIterator[Api]:
+async def open_door(world: World, directory: Path, lane: str, clock: SetClock, **changes: str) -> AsyncIterator[Api]:
     """Open the installation that is in a directory, also while another door to it is open."""
     logged = io.BytesIO()
     application = await Application.open(make_settings(directory, **changes), clock=clock, log=Log(logged))
@@ -300,10 +298,7 @@ async def open_door(
                 yield Api(application, world, client, logged)
         else:
             # Plain HTTP: without the context that verifies, making a client costs a tenth.
-            async with (
-                serve_fast(application, port=port) as url,
-                httpx.AsyncClient(base_url=url, verify=False) as client,
-            ):
+            async with serve_fast(application) as url, httpx.AsyncClient(base_url=url, verify=False) as client:
                 yield Api(application, world, client, logged)
     finally:
         await application.close()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
+import shutil
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.async_api import Browser
 
@@ -13,11 +17,13 @@ from sdk_typescript.node_program import NodePrograms
 from sdk_typescript.package import Package, install_package
 from sdk_typescript.web_pages import WebPages, open_pages
 from support import SetClock
+from watchword.app import Application
 from watchword.credentials.password import Passwords
 from watchword.db.database import Transaction
+from watchword.observe import Log
 from watchword.tenants.models import ChangeTenant
 from watchword.users import queries
-from world import OPERATOR, Api, World, open_api
+from world import OPERATOR, Api, World, make_settings, serve_fast
 
 DOCUMENT_EMAIL = "user@example.com"
 DOCUMENT_PASSWORD = "password"
@@ -47,20 +53,21 @@ def node(directory: Path) -> NodePrograms:
 @pytest.fixture
 async def installation(template: tuple[Path, World], tmp_path: Path, clock: SetClock) -> AsyncIterator[Api]:
     """A served copy of the inhabited installation, with the user of the document's examples."""
-    directory, world = template
+    template_directory, world = template
+    data = tmp_path / "installation"
+    await asyncio.to_thread(shutil.copytree, template_directory, data)
     port = free_port()
-    async with open_api(
-        directory,
-        world,
-        tmp_path / "installation",
-        "fast",
-        clock,
-        port=port,
-        # People are sent there by what the server says of itself.
-        WATCHWORD_PUBLIC_URL=f"http://127.0.0.1:{port}",
-    ) as api:
-        await _add_document_user(api, clock.now_ms())
-        yield api
+    # People are sent to where the server says that it is.
+    settings = make_settings(data, WATCHWORD_PUBLIC_URL=f"http://127.0.0.1:{port}")
+    log = Log(logged := io.BytesIO())
+    application = await Application.open(settings, clock=clock, log=log)
+    try:
+        async with serve_fast(application, port=port) as url, httpx.AsyncClient(base_url=url, verify=False) as client:
+            await _add_document_user(Api(application, world, client, logged), clock.now_ms())
+            yield Api(application, world, client, logged)
+    finally:
+        await application.close()
+        log.close()
 
 
 def free_port() -> int:
