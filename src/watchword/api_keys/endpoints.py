@@ -28,7 +28,7 @@ from watchword.callers.caller import Caller, CallerKind
 from watchword.callers.permissions import is_in_scope, require_permission
 from watchword.clock import iso_timestamp
 from watchword.errors import ForbiddenError, InsufficientScopeError, InvalidFieldsError, MalformedRequestError
-from watchword.tenants.actor import actor_of
+from watchword.tenants.actor import actor_of, held_mode
 from watchword.tenants.models import PageQuery
 from watchword.wire.response import Response, json_response
 
@@ -52,7 +52,7 @@ class KeyEndpoints:
     async def list(self, call: Call) -> Response:
         """List the tenant's keys."""
         page: PageQuery = call.query
-        keys = await self._keys.list(_tenant_id(call), after=page.after, limit=page.limit + 1)
+        keys = await self._keys.list(_tenant_id(call), mode=held_mode(call), after=page.after, limit=page.limit + 1)
         more = len(keys) > page.limit
         docs = [_listed_answer(key, call.now_ms) for key in keys[: page.limit]]
         return json_response(
@@ -61,7 +61,7 @@ class KeyEndpoints:
 
     async def get(self, call: Call) -> Response:
         """Read one key."""
-        key = await self._keys.get(_tenant_id(call), call.parameters["id"])
+        key = await self._keys.get(_tenant_id(call), call.parameters["id"], mode=held_mode(call))
         return json_response(200, _listed_answer(key, call.now_ms))
 
     async def change(self, call: Call) -> Response:
@@ -103,10 +103,9 @@ class KeyEndpoints:
         caller = call.known
         _require_may_verify(caller)
         wanted: VerifyKey = call.body
-        is_held_to_mode = caller.kind is not CallerKind.USER or caller.client_id is not None
         verdict = await self._verifier.verify(
             _tenant_id(call),
-            caller.mode if is_held_to_mode else None,
+            held_mode(call),
             KeyToVerify(
                 key=wanted.key,
                 scopes=tuple(wanted.scopes),

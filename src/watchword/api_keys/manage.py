@@ -118,19 +118,21 @@ class ApiKeyManager:
         self._record("key.created", record, actor, {"kind": kind, "mode": mode}, now_ms)
         return IssuedKey(text, record)
 
-    async def list(self, tenant_id: str, *, after: str = "", limit: int = 10) -> Sequence[ListedKey]:
-        """Return keys in the order of their making, ended ones too, from the one behind ``after``."""
-        keys = await list_keys(self._database, tenant_id, after=after, limit=limit)
+    async def list(
+        self, tenant_id: str, *, mode: KeyMode | None = None, after: str = "", limit: int = 10
+    ) -> Sequence[ListedKey]:
+        """Return keys in the order of their making, of one mode or both, ended ones too, from the one behind ``after``."""
+        keys = await list_keys(self._database, tenant_id, mode=mode, after=after, limit=limit)
         return await self._with_last_used(keys)
 
-    async def get(self, tenant_id: str, key_id: str) -> ListedKey:
-        """Return one key.
+    async def get(self, tenant_id: str, key_id: str, *, mode: KeyMode | None = None) -> ListedKey:
+        """Return one key, if it is of the mode.
 
         Raises:
             NotFoundError: this tenant has no such key.
         """
         key = await find_key(self._database, tenant_id, key_id)
-        if key is None:
+        if key is None or mode not in {None, key.mode}:
             raise NotFoundError
         return (await self._with_last_used([key]))[0]
 

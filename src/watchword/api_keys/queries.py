@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import msgspec
 
 from watchword.api_keys.models import ApiKey
+from watchword.callers.caller import Mode
 from watchword.db.database import Database, Row, Statement, Transaction, Value
 
 
@@ -33,6 +34,9 @@ _KEY: Final = (
 
 _FIND_KEY: Final = Statement(f"SELECT {_KEY} FROM api_keys WHERE tenant_id = $1 AND id = $2")
 _LIST_KEYS: Final = Statement(f"SELECT {_KEY} FROM api_keys WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3")
+_LIST_KEYS_OF_MODE: Final = Statement(
+    f"SELECT {_KEY} FROM api_keys WHERE tenant_id = $1 AND mode = $4 AND id > $2 ORDER BY id LIMIT $3"
+)
 _LOCK_KEY: Final = Statement(f"UPDATE api_keys SET updated_at = $3 WHERE tenant_id = $1 AND id = $2 RETURNING {_KEY}")
 _INSERT_KEY: Final = Statement(
     "INSERT INTO api_keys (id, tenant_id, kind, mode, name, first_characters, last_characters, scopes, "
@@ -62,9 +66,13 @@ async def find_key(reader: Reader, tenant_id: str, key_id: str) -> ApiKey | None
     return None if row is None else _api_key(row)
 
 
-async def list_keys(reader: Reader, tenant_id: str, *, after: str, limit: int) -> list[ApiKey]:
-    """Return keys of this tenant in the order of their ids, revoked ones too."""
-    return [_api_key(row) for row in await reader.fetch_rows(_LIST_KEYS, tenant_id, after, limit)]
+async def list_keys(reader: Reader, tenant_id: str, *, mode: Mode | None, after: str, limit: int) -> list[ApiKey]:
+    """Return keys of this tenant in the order of their ids, of one mode or both, revoked ones too."""
+    if mode is None:
+        rows = await reader.fetch_rows(_LIST_KEYS, tenant_id, after, limit)
+    else:
+        rows = await reader.fetch_rows(_LIST_KEYS_OF_MODE, tenant_id, after, limit, mode)
+    return [_api_key(row) for row in rows]
 
 
 async def lock_key(transaction: Transaction, tenant_id: str, key_id: str, now_ms: int) -> ApiKey | None:

@@ -17,7 +17,7 @@ from watchword.oauth.client_models import (
 )
 from watchword.oauth.client_secrets import ClientSecrets
 from watchword.oauth.clients import OAuthClients
-from watchword.tenants.actor import actor_of
+from watchword.tenants.actor import actor_of, held_mode
 from watchword.tenants.models import PageQuery, Removed
 from watchword.wire.response import Response, json_response
 
@@ -42,7 +42,8 @@ class ClientEndpoints:
     async def list(self, call: Call) -> Response:
         """List the tenant's clients."""
         page: PageQuery = call.query
-        clients = await self._clients.list(call.tenant_id, after=page.after, limit=page.limit + 1)
+        mode = held_mode(call)
+        clients = await self._clients.list(call.tenant_id, mode=mode, after=page.after, limit=page.limit + 1)
         more = len(clients) > page.limit
         docs = [listed_answer(client) for client in clients[: page.limit]]
         return json_response(
@@ -51,7 +52,7 @@ class ClientEndpoints:
 
     async def get(self, call: Call) -> Response:
         """Read one client with what is known of its secrets."""
-        read = await self._clients.get(call.tenant_id, call.parameters["id"])
+        read = await self._clients.get(call.tenant_id, call.parameters["id"], mode=held_mode(call))
         return json_response(200, read_answer(read, call.now_ms))
 
     async def change(self, call: Call) -> Response:

@@ -92,20 +92,22 @@ class OAuthClients:
         self._warn(client, actor, now_ms)
         return IssuedClient(client, secret)
 
-    async def list(self, tenant_id: str, *, after: str = "", limit: int = 10) -> Sequence[ListedClient]:
-        """Return clients in the order of their making, disabled ones too, from the one behind ``after``."""
-        clients = await list_clients(self._database, tenant_id, after=after, limit=limit)
+    async def list(
+        self, tenant_id: str, *, mode: Mode | None = None, after: str = "", limit: int = 10
+    ) -> Sequence[ListedClient]:
+        """Return clients in the order of their making, of one mode or both, disabled ones too, from behind ``after``."""
+        clients = await list_clients(self._database, tenant_id, mode=mode, after=after, limit=limit)
         used = await self._last_used([client.id for client in clients])
         return [ListedClient(client, used.get(client.id)) for client in clients]
 
-    async def get(self, tenant_id: str, client_id: str) -> ReadClient:
-        """Return one client with its secrets, ended ones too.
+    async def get(self, tenant_id: str, client_id: str, *, mode: Mode | None = None) -> ReadClient:
+        """Return one client, if it is of the mode, with its secrets, ended ones too.
 
         Raises:
             NotFoundError: this tenant has no such client.
         """
         client = await find_client(self._database, tenant_id, client_id)
-        if client is None:
+        if client is None or mode not in {None, client.mode}:
             raise NotFoundError
         secrets = await list_secrets(self._database, client.id)
         used = await self._last_used([client.id, *(secret.id for secret in secrets)])

@@ -8,7 +8,7 @@ from watchword.callers.call import Call
 from watchword.clock import iso_timestamp
 from watchword.oauth.client_models import EndedGrants, GrantAnswer, GrantEnded, GrantPage, GrantQuery, ListedGrant
 from watchword.oauth.grant_overview import GrantOverview
-from watchword.tenants.actor import actor_of
+from watchword.tenants.actor import actor_of, held_mode
 from watchword.tenants.models import PageQuery
 from watchword.wire.response import Response, json_response
 
@@ -24,6 +24,7 @@ class GrantEndpoints:
         query: GrantQuery = call.query
         grants = await self._overview.list_of_tenant(
             call.tenant_id,
+            mode=held_mode(call),
             client_id=query.client,
             user_id=query.user,
             after=query.after,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
+from watchword.callers.caller import Mode
 from watchword.db.database import Database, Transaction
 from watchword.errors import NotFoundError
 from watchword.oauth.client_models import EndedGrants, ListedGrant
 from watchword.oauth.grants import Grants
 from watchword.oauth.queries_grant_overview import find_tenant_of_grant, list_grants_of_tenant, list_grants_of_user
 from watchword.oauth.queries_grants import find_grant
-from watchword.tenants.actor import Actor
+from watchword.tenants.actor import Actor, require_mode
 
 
 class GrantOverview:
@@ -25,15 +26,23 @@ class GrantOverview:
         self,
         tenant_id: str,
         *,
+        mode: Mode | None = None,
         client_id: str = "",
         user_id: str = "",
         after: str = "",
         limit: int = 10,
         now_ms: int,
     ) -> list[ListedGrant]:
-        """Return a tenant's living grants, the youngest first: all, or those of one client or one user."""
+        """Return a tenant's living grants, the youngest first: all, or those of one mode, one client or one user."""
         return await list_grants_of_tenant(
-            self._database, tenant_id, client_id=client_id, user_id=user_id, after=after, limit=limit, now_ms=now_ms
+            self._database,
+            tenant_id,
+            mode=mode,
+            client_id=client_id,
+            user_id=user_id,
+            after=after,
+            limit=limit,
+            now_ms=now_ms,
         )
 
     async def list_of_user(self, user_id: str, *, after: str = "", limit: int = 10, now_ms: int) -> list[ListedGrant]:
@@ -48,8 +57,9 @@ class GrantOverview:
 
         Raises:
             NotFoundError: the tenant has no such living grant.
+            ForbiddenError: it is of another mode than the actor is held to.
         """
-        ended = await self._database.transaction(lambda tx: self._end(tx, tenant_id, grant_id, now_ms))
+        ended = await self._database.transaction(lambda tx: self._end(tx, tenant_id, grant_id, actor, now_ms))
         self._record(ended, actor, now_ms)
         return ended
 
@@ -64,17 +74,18 @@ class GrantOverview:
             tenant_id = await find_tenant_of_grant(tx, user_id, grant_id)
             if tenant_id is None:
                 raise NotFoundError
-            return await self._end(tx, tenant_id, grant_id, now_ms)
+            return await self._end(tx, tenant_id, grant_id, actor, now_ms)
 
         ended = await self._database.transaction(work)
         self._record(ended, actor, now_ms)
         return ended
 
-    async def _end(self, tx: Transaction, tenant_id: str, grant_id: str, now_ms: int) -> EndedGrants:
+    async def _end(self, tx: Transaction, tenant_id: str, grant_id: str, actor: Actor, now_ms: int) -> EndedGrants:
         state = await find_grant(tx, tenant_id, grant_id)
         if state is None or state.grant.ended_at_ms is not None:
             raise NotFoundError
         grant = state.grant
+        require_mode(actor, grant.mode)
         ids: tuple[str, ...] = ()
         if grant.user_id is not None:
             ids = await self._grants.withdraw_consent(tx, tenant_id, grant.user_id, grant.client_id, now_ms)

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from watchword.callers.caller import Mode
 from watchword.credentials.queries import Reader
 from watchword.db.database import Statement, Transaction
 from watchword.oauth.models import ClientSecret, OAuthClient
@@ -20,6 +21,10 @@ _FIND_CLIENT: Final = Statement(
 )
 _LIST_CLIENTS: Final = Statement(
     f"SELECT {CLIENT_COLUMNS} FROM {CLIENT_TABLES} WHERE c.tenant_id = $1 AND c.id > $2 ORDER BY c.id LIMIT $3"
+)
+_LIST_CLIENTS_OF_MODE: Final = Statement(
+    f"SELECT {CLIENT_COLUMNS} FROM {CLIENT_TABLES} "
+    "WHERE c.tenant_id = $1 AND c.mode = $4 AND c.id > $2 ORDER BY c.id LIMIT $3"
 )
 _LOCK_CLIENT: Final = Statement("UPDATE oauth_clients SET updated_at = $3 WHERE tenant_id = $1 AND id = $2")
 _INSERT_CLIENT: Final = Statement(
@@ -51,9 +56,15 @@ async def find_client(reader: Reader, tenant_id: str, client_id: str) -> OAuthCl
     return None if row is None else client_of(row)
 
 
-async def list_clients(reader: Reader, tenant_id: str, *, after: str, limit: int) -> list[OAuthClient]:
-    """Return clients of this tenant in the order of their ids, disabled ones too."""
-    return [client_of(row) for row in await reader.fetch_rows(_LIST_CLIENTS, tenant_id, after, limit)]
+async def list_clients(
+    reader: Reader, tenant_id: str, *, mode: Mode | None, after: str, limit: int
+) -> list[OAuthClient]:
+    """Return clients of this tenant in the order of their ids, of one mode or both, disabled ones too."""
+    if mode is None:
+        rows = await reader.fetch_rows(_LIST_CLIENTS, tenant_id, after, limit)
+    else:
+        rows = await reader.fetch_rows(_LIST_CLIENTS_OF_MODE, tenant_id, after, limit, mode)
+    return [client_of(row) for row in rows]
 
 
 async def lock_client(tx: Transaction, tenant_id: str, client_id: str, now_ms: int) -> OAuthClient | None:

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from watchword.callers.caller import Mode
 from watchword.credentials.queries import Reader
 from watchword.db.database import Database, Row, Statement
 from watchword.oauth.client_models import ListedGrant
@@ -24,6 +25,7 @@ _LIVING: Final = (
 _LIST_OF_TENANT: Final = Statement(
     f"SELECT {_LISTED} {_LIVING} AND g.tenant_id = $1 "
     "AND (CAST($5 AS TEXT) = '' OR g.client_id = $5) AND (CAST($6 AS TEXT) = '' OR g.user_id = $6) "
+    "AND (CAST($7 AS TEXT) = '' OR g.mode = $7) "
     "ORDER BY g.id DESC LIMIT $4"
 )
 _LIST_OF_USER: Final = Statement(f"SELECT {_LISTED} {_LIVING} AND g.user_id = $1 ORDER BY g.id DESC LIMIT $4")
@@ -33,11 +35,19 @@ _BEHIND_ALL_IDS: Final = "~"
 
 
 async def list_grants_of_tenant(
-    database: Database, tenant_id: str, *, client_id: str, user_id: str, after: str, limit: int, now_ms: int
+    database: Database,
+    tenant_id: str,
+    *,
+    mode: Mode | None,
+    client_id: str,
+    user_id: str,
+    after: str,
+    limit: int,
+    now_ms: int,
 ) -> list[ListedGrant]:
     """Return a tenant's living grants, the youngest first; an empty ``client_id`` or ``user_id`` means any."""
     rows = await database.scan_rows(
-        _LIST_OF_TENANT, tenant_id, now_ms, after or _BEHIND_ALL_IDS, limit, client_id, user_id
+        _LIST_OF_TENANT, tenant_id, now_ms, after or _BEHIND_ALL_IDS, limit, client_id, user_id, mode or ""
     )
     return [_listed(row) for row in rows]
 

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from watchword.callers.call import Call
-from watchword.callers.caller import Mode, Role
+from watchword.callers.caller import CallerKind, Mode, Role
 from watchword.errors import ForbiddenError, NotFoundError
 
 
@@ -16,8 +16,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
     Shapes: ``subject`` is a user's or key's id, ``credential_id`` the session's or key's, ``address`` the client's;
     ``is_super_admin`` lifts the rules that protect a tenant from its own administrators; ``scopes`` narrow what it may
-    give to others, None narrows nothing; ``mode`` is that of the OAuth client through which a user acts, None for
-    somebody who stands in both.
+    give to others, None narrows nothing; ``mode`` is the one that the caller is held to, None for somebody who stands
+    in both.
     """
 
     subject: str
@@ -41,18 +41,29 @@ def actor_of(call: Call) -> Actor:
         address=call.request.client_address,
         is_super_admin=caller.role is Role.SUPER_ADMIN,
         scopes=caller.scopes,
-        mode=None if caller.client_id is None else caller.mode,
+        mode=held_mode(call),
     )
 
 
+def held_mode(call: Call) -> Mode | None:
+    """Return the mode that a caller is held to, None for a user at work in the own session, who stands in both.
+
+    Keys and OAuth clients are of one mode; a user who sends a publishable key of test with the session wants test alone.
+    """
+    caller = call.known
+    if caller.kind is CallerKind.USER and caller.client_id is None and caller.mode == "live":
+        return None
+    return caller.mode
+
+
 def require_mode(actor: Actor, mode: Mode) -> None:
-    """Refuse to let whoever acts through a test client near a live credential, and the other way.
+    """Refuse to let whoever is held to test near a live credential, and the other way.
 
     Raises:
         ForbiddenError: the credential is of the other mode.
     """
     if actor.mode not in {None, mode}:
-        raise ForbiddenError(cause="the caller's client is of the other mode")
+        raise ForbiddenError(cause="the caller is held to the other mode")
 
 
 def named_tenant_id(call: Call) -> str:
