@@ -97,7 +97,10 @@ class SpentCodeError(MalformedRequestError):
 
 
 class NotAuthenticatedError(WatchwordError):
-    """No proof, or a dead one: one answer for unknown, wrong, revoked and malformed."""
+    """No proof, or a dead one: one answer for unknown, wrong, revoked and malformed.
+
+    ``is_final`` says that the credential's own bytes are at fault: no later look at it could end in another way.
+    """
 
     status = 401
     name = "Unauthorized"
@@ -105,8 +108,11 @@ class NotAuthenticatedError(WatchwordError):
     oauth_code = "invalid_token"
     sentence = "You are not authenticated; log in or send a valid key"
 
-    def __init__(self, message: str | None = None, *, cause: str = "", reason: str = "") -> None:
+    def __init__(
+        self, message: str | None = None, *, cause: str = "", reason: str = "", is_final: bool = False
+    ) -> None:
         super().__init__(message, cause=cause or reason, headers=(("www-authenticate", 'Bearer realm="watchword"'),))
+        self.is_final = is_final
 
 
 class WrongPasswordError(NotAuthenticatedError):

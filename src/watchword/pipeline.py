@@ -17,9 +17,10 @@ from watchword.callers.call import Call
 from watchword.callers.caller import CallerKind
 from watchword.callers.challenges import Challenges
 from watchword.callers.csrf import own_origin, require_same_site
-from watchword.callers.identify import Identifier, Identity, read_credentials
+from watchword.callers.identify import Identifier, Identity
 from watchword.callers.origins import OriginList
 from watchword.callers.permissions import require_permission, require_tenant
+from watchword.callers.presented import read_credentials
 from watchword.callers.tenant_path import enter_tenant_path
 from watchword.clock import Clock
 from watchword.errors import (
@@ -48,7 +49,9 @@ from watchword.wire.routes import Match, Route, RouteTable
 _SECURITY_LINES: Final = (
     b"x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\ncross-origin-resource-policy: same-origin\r\n"
 )
-_API_POLICY: Final = b"content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
+_API_SECURITY_LINES: Final = (
+    _SECURITY_LINES + b"content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
+)
 _HSTS: Final = b"strict-transport-security: max-age=63072000; includeSubDomains\r\n"
 _CARRYING_CREDENTIALS: Final = ("/api/", "/oauth/", "/t/")
 _UNMATCHED: Final = "(no route)"
@@ -217,19 +220,20 @@ class Pipeline:
 
     def _finish(self, request: Request, response: Response, progress: _Progress) -> None:
         own = response.lines
-        parts = [own, _SECURITY_LINES, progress.limit_lines, b"x-request-id: ", request.id.encode(), b"\r\n"]
-        if b"content-security-policy" not in own:
-            parts.append(_API_POLICY)
-        if b"vary: " not in own:
-            parts.append(VARY)
-        if request.scheme == "https":
-            parts.append(_HSTS)
+        lines = b"%b%bx-request-id: %b\r\n%b%b%b" % (
+            own,
+            progress.limit_lines,
+            request.id.encode(),
+            _SECURITY_LINES if b"content-security-policy" in own else _API_SECURITY_LINES,
+            b"" if b"vary: " in own else VARY,
+            _HSTS if request.scheme == "https" else b"",
+        )
         origin = request.headers.get(b"origin")
         is_page = progress.route is not None and progress.route.callers == "page"
         if origin is not None and b"access-control-" not in own and not is_page:
             # A page is for whoever looks at it: another site's script must not read the tokens of its forms.
-            parts.append(self._cors_lines(request, origin.decode("latin-1"), progress.identity))
-        response.lines = b"".join(parts)
+            lines += self._cors_lines(request, origin.decode("latin-1"), progress.identity)
+        response.lines = lines
 
     def _cors_lines(self, request: Request, origin: str, identity: Identity | None) -> bytes:
         if identity is None:

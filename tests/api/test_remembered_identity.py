@@ -12,6 +12,7 @@ from support import SetClock
 from watchword.app import Application
 from watchword.db.database import Statement, Transaction
 from watchword.observe import Log
+from watchword.wire.request import Head
 from world import PASSWORD, Api, make_settings
 
 TTL_MS = 604_800_000
@@ -272,3 +273,52 @@ async def test_a_path_that_names_a_tenant_is_never_answered_by_memory(api: Api, 
         ("/t/tenant-b/api/products", 403),
     ):
         assert (await api.call("GET", path, who=who)).status_code == status
+
+
+def head_of(api: Api, who: str) -> Head:
+    headers = [(name.lower().encode(), value.encode()) for name, value in api.world.credential(who).items()]
+    return Head([(b"host", b"api.example"), *headers])
+
+
+async def answered(api: Api, head: Head, path: bytes) -> tuple[int, bytes]:
+    """Send a request whose headers came before as the same bytes."""
+    request = api.application.make_request("GET", path, head, peer="127.0.0.1", scheme="https")
+    response = await api.application.answer(request)
+    return response.status, response.body
+
+
+async def test_a_forged_token_is_refused_each_time_alike(api: Api) -> None:
+    """What a token's own bytes refuse is remembered with them, changes no answer, and touches nobody else's headers."""
+    good = head_of(api, "admin_a")
+    name, value = good.pairs[-1]
+    forged = Head([*good.pairs[:-1], (name, value[:-4] + (b"AAAA" if not value.endswith(b"AAAA") else b"BBBB"))])
+    first = await answered(api, forged, ME.encode())
+    assert first[0] == 401
+    assert await answered(api, good, ME.encode()) == await answered(api, good, ME.encode())
+    assert await answered(api, forged, ME.encode()) == first
+    assert (await answered(api, forged, PRODUCTS.encode()))[0] == 401
+    assert (await answered(api, good, ME.encode()))[0] == 200
+
+
+async def test_a_refusal_that_can_end_is_never_remembered(api: Api) -> None:
+    """A disabled key under headers that came before is let in with the request after it was enabled."""
+    head = head_of(api, "sk_live_a")
+    assert (await answered(api, head, PRODUCTS.encode()))[0] == 200
+    key = "/api/keys/{key_sk_live_a}"
+    await change(api, "PATCH", key, "admin_a", {"disabled": True})
+    try:
+        assert (await answered(api, head, PRODUCTS.encode()))[0] == 401
+        assert (await answered(api, head, PRODUCTS.encode()))[0] == 401
+    finally:
+        await change(api, "PATCH", key, "admin_a", {"disabled": False})
+    assert (await answered(api, head, PRODUCTS.encode()))[0] == 200
+
+
+async def test_the_account_shown_follows_every_change(api: Api) -> None:
+    """``me`` under headers that came before shows a name that was just changed, and no two callers the same."""
+    head, other = head_of(api, "admin_a"), head_of(api, "viewer_a")
+    before = await answered(api, head, ME.encode())
+    assert before[0] == 200
+    assert (await answered(api, other, ME.encode()))[1] != before[1]
+    await change(api, "PATCH", ME, "admin_a", {"name": "Renamed"})
+    assert b"Renamed" in (await answered(api, head, ME.encode()))[1]

@@ -15,12 +15,16 @@ from watchword.wire.request import Request
 
 _REALM: Final = 'realm="watchword"'
 
+_WRITTEN_MAX: Final = 1024
+"""Challenges that are kept written, so that a refusal costs no more than an answer; strangers name tenants in paths."""
+
 
 class Challenges:
     """Writes the challenge of a refusal; ``names`` says where each tenant's API is described."""
 
     def __init__(self, names: IssuerNames) -> None:
         self._names = names
+        self._written: dict[tuple[str, str | None, str | None, str | None], str] = {}
 
     def headers(
         self,
@@ -51,6 +55,15 @@ class Challenges:
         return (*kept, ("www-authenticate", value))
 
     def _challenge(self, scheme: str, code: str | None, scope: str | None, tenant_slug: str | None) -> str:
+        key = (scheme, code, scope, tenant_slug)
+        written = self._written.get(key)
+        if written is None:
+            if len(self._written) >= _WRITTEN_MAX:
+                self._written.clear()
+            written = self._written[key] = self._write(*key)
+        return written
+
+    def _write(self, scheme: str, code: str | None, scope: str | None, tenant_slug: str | None) -> str:
         parts = [_REALM]
         if code is not None:
             parts.append(f'error="{code}"')

@@ -1,24 +1,24 @@
 """From the credential headers of one request to its Caller; the only place that does.
 
-Each credential is recognised by its shape and handed to the one resolver for that shape. A header wins over the
-cookie; two different proofs are refused; a publishable key beside a proof only names tenant and mode.
+What the headers carry, and how its kinds are told apart, is ``presented.py``'s; each credential goes to the one
+resolver for its shape. A publishable key beside a proof only names tenant and mode.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from hashlib import sha256
 from ipaddress import ip_address
 from typing import Final, cast
 
 import msgspec
 
 from watchword.callers.caller import Caller, CallerKind, Mode, Role
+from watchword.callers.presented import Presented, digest_of_only_header, read_credentials
 from watchword.callers.tenant import TenantChooser
-from watchword.credentials.access_token import AccessProof, AccessTokens, has_access_token_shape
-from watchword.credentials.api_key import ApiKeyProver, KeyProof, has_key_shape
+from watchword.credentials.access_token import AccessProof, AccessTokens
+from watchword.credentials.api_key import ApiKeyProver, KeyProof
 from watchword.credentials.dpop import DpopProofs, ProvedRequest
-from watchword.credentials.session_token import SessionProof, SessionTokens, has_session_token_shape
+from watchword.credentials.session_token import SessionProof, SessionTokens
 from watchword.credentials.verified import VerifiedCache
 from watchword.errors import (
     KeyNotProvedError,
@@ -27,42 +27,13 @@ from watchword.errors import (
     OriginNotAllowedError,
     SecretKeyInBrowserError,
     TenantMismatchError,
-    TwoCredentialsError,
 )
 from watchword.limits.limiter import Limited
 from watchword.oauth_errors import InvalidDpopProofError
-from watchword.wire.cookies import read_session_cookie
 from watchword.wire.request import Request
 
-_KEY_HEADERS: Final = (b"x-api-key", b"apikey")
-_PUBLISHABLE_HEADERS: Final = (b"x-client-key", b"x-publishable-key")
-_BOUND_SCHEME: Final = "dpop"
-_SCHEMES: Final = frozenset({"bearer", "jwt", _BOUND_SCHEME})
-
-_ALONE: Final = frozenset({b"authorization", *_KEY_HEADERS, *_PUBLISHABLE_HEADERS})
-_DECIDING: Final = _ALONE | {b"dpop", b"cookie", b"x-tenant-id", b"origin", b"sec-fetch-site"}
-"""Every header that has a part in who is calling; a header that joins them must join here (a test holds it so)."""
-
-_DIGEST: Final = "digest of the only deciding header"
-_PRESENTED: Final = "presented credentials"
+_REFUSED: Final = "why the only deciding header proves nobody, now and for ever"
 _NEVER_MS: Final = 2**63 - 1
-
-
-class Presented(msgspec.Struct):
-    """The credentials that a request carries, told apart by shape and not yet proved.
-
-    ``is_bound`` says that an access token or a secret key came under the scheme of those bound to a public key.
-    """
-
-    session_token: str | None = None
-    access_token: str | None = None
-    secret_key: str | None = None
-    publishable_key: str | None = None
-    from_cookie: bool = False
-    is_bound: bool = False
-
-    def __repr__(self) -> str:
-        return f"Presented(from_cookie={self.from_cookie})"
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -113,10 +84,17 @@ class Identifier:
         self._remembered = remembered
 
     def recall(self, request: Request, now_ms: int) -> Identity | None:
-        """Return whom this request's one deciding header named a moment ago, or None: then ``identify`` has to."""
-        digest = _digest_of_only_header(request)
+        """Return whom this request's one deciding header named a moment ago, or None: then ``identify`` has to.
+
+        Raises:
+            NotAuthenticatedError: that header was refused for good.
+        """
+        digest = digest_of_only_header(request)
         if digest is None:
             return None
+        refused = request.head.derived.get(_REFUSED)
+        if isinstance(refused, str):
+            raise NotAuthenticatedError(reason=refused, is_final=True)
         remembered = self._remembered.find(digest, _Remembered)
         if remembered is None or not remembered.from_ms <= now_ms < remembered.until_ms:
             return None
@@ -131,9 +109,14 @@ class Identifier:
             TwoCredentialsError: two different proofs, or two different publishable keys.
             ForbiddenError: a living proof that may not be used from here, or for this tenant.
         """
-        digest = _digest_of_only_header(request)
+        digest = digest_of_only_header(request)
         mark = self._remembered.mark()
-        identity = await self._prove(request, now_ms, self._require_key)
+        try:
+            identity = await self._prove(request, now_ms, self._require_key)
+        except NotAuthenticatedError as error:
+            if error.is_final and digest is not None:
+                request.head.derived[_REFUSED] = error.cause
+            raise
         if identity is not None and digest is not None:
             self._remember(digest, identity, mark)
         return identity
@@ -254,100 +237,6 @@ class Identifier:
 
 async def _believe_shown(_request: Request, _presented: Presented, _jkt: str | None, _now_ms: int) -> None:
     """Believe that the proof of the public key was good, as it was when the request came."""
-
-
-def _digest_of_only_header(request: Request) -> bytes | None:
-    """Return the digest of the one header that decides who is calling; None where there is none, or more than one.
-
-    One header and nothing beside it that could change the outcome: what it gave before, it gives again.
-    """
-    derived = request.head.derived
-    if _DIGEST not in derived:
-        headers = request.headers
-        deciding = [name for name in headers if name in _DECIDING]
-        is_alone = len(deciding) == 1 and deciding[0] in _ALONE
-        derived[_DIGEST] = sha256(b"%b: %b" % (deciding[0], headers[deciding[0]])).digest() if is_alone else None
-    digest = derived[_DIGEST]
-    return digest if isinstance(digest, bytes) else None
-
-
-def read_credentials(request: Request) -> Presented:
-    """Tell apart what the credential headers carry; the cookie counts only where no header proves anyone.
-
-    Raises:
-        NotAuthenticatedError: a header holds something of no known shape.
-        TwoCredentialsError: two different proofs, or two different publishable keys.
-    """
-    derived = request.head.derived
-    presented = derived.get(_PRESENTED)
-    if not isinstance(presented, Presented):
-        presented = derived[_PRESENTED] = _tell_apart(request.headers)
-    return presented
-
-
-def _tell_apart(headers: dict[bytes, bytes]) -> Presented:
-    presented = Presented()
-    authorization = headers.get(b"authorization")
-    if authorization is not None:
-        _take_authorization(presented, authorization.decode("latin-1"))
-    for name in _KEY_HEADERS:
-        value = headers.get(name)
-        if value is not None:
-            _take_key(presented, value.decode("latin-1"))
-    for name in _PUBLISHABLE_HEADERS:
-        value = headers.get(name)
-        if value is not None:
-            _take_publishable(presented, value.decode("latin-1"))
-    by_authorization = presented.session_token or presented.access_token
-    if by_authorization is not None and presented.secret_key is not None:
-        raise TwoCredentialsError
-    cookie = headers.get(b"cookie")
-    if cookie is not None and by_authorization is None and presented.secret_key is None:
-        presented.session_token = read_session_cookie(cookie.decode("latin-1"))
-        presented.from_cookie = presented.session_token is not None
-    return presented
-
-
-def read_session_token(request: Request) -> str | None:
-    """Return the session token that a request carries, proved or not, or None."""
-    return read_credentials(request).session_token
-
-
-def _take_authorization(presented: Presented, value: str) -> None:
-    scheme, _, credential = value.partition(" ")
-    credential = credential.strip(" ")
-    presented.is_bound = scheme.lower() == _BOUND_SCHEME
-    if scheme.lower() not in _SCHEMES:
-        raise NotAuthenticatedError(reason="authorization scheme")
-    if has_access_token_shape(credential):
-        presented.access_token = credential
-    elif credential.startswith("sk_") and has_key_shape(credential):
-        presented.secret_key = credential
-    elif presented.is_bound:
-        raise NotAuthenticatedError(reason="only an access token or a secret key can be bound to a public key")
-    elif has_session_token_shape(credential):
-        presented.session_token = credential
-    else:
-        raise NotAuthenticatedError(reason="bearer shape")
-
-
-def _take_key(presented: Presented, value: str) -> None:
-    if not has_key_shape(value):
-        raise NotAuthenticatedError(reason="key shape")
-    if value.startswith("pk_"):
-        _take_publishable(presented, value)
-    elif presented.secret_key not in {None, value}:
-        raise TwoCredentialsError
-    else:
-        presented.secret_key = value
-
-
-def _take_publishable(presented: Presented, value: str) -> None:
-    if not value.startswith("pk_") or not has_key_shape(value):
-        raise NotAuthenticatedError(reason="publishable key shape")
-    if presented.publishable_key not in {None, value}:
-        raise TwoCredentialsError
-    presented.publishable_key = value
 
 
 def _require_server(request: Request, key: KeyProof) -> None:

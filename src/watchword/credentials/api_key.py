@@ -95,9 +95,10 @@ class ApiKeyProver:
             NotAuthenticatedError: mistyped, unknown, disabled, revoked or expired: one answer for all.
             UnavailableError: the database cannot be asked.
         """
-        proof = self._recall(key)
+        digest = _digest_of(key)
+        proof = self._cache.find(digest, KeyProof)
         if proof is None:
-            verdict = await self._look_up(key)
+            verdict = await self._look_up(key, digest)
             if verdict.proof is None:
                 raise NotAuthenticatedError(reason=f"the key is {verdict.reason}")
             proof = verdict.proof
@@ -111,23 +112,18 @@ class ApiKeyProver:
         Raises:
             UnavailableError: the database cannot be asked.
         """
-        proof = self._recall(key)
-        verdict = await self._look_up(key) if proof is None else _valid(proof)
+        digest = _digest_of(key)
+        proof = self._cache.find(digest, KeyProof)
+        verdict = await self._look_up(key, digest) if proof is None else _valid(proof)
         proof = verdict.proof
         if proof is not None and proof.expires_at_ms is not None and now_ms >= proof.expires_at_ms:
             return KeyVerdict("EXPIRED", proof.tenant_id, proof.key_id)
         return verdict
 
-    def _recall(self, key: str) -> KeyProof | None:
-        if len(key) > KEY_CHARACTERS_MAX or not key.isascii():
-            return None
-        return self._cache.find(hash_key(key), KeyProof)
-
-    async def _look_up(self, key: str) -> KeyVerdict:
+    async def _look_up(self, key: str, digest: bytes) -> KeyVerdict:
         """Ask the database; a living key is remembered whatever its end, which the callers look at each time."""
         if not is_well_formed(key):
             return KeyVerdict("NOT_FOUND")
-        digest = hash_key(key)
         mark = self._generations.read_any()
         stored = await find_key(self._database, digest)
         if stored is None:
@@ -161,6 +157,11 @@ def is_well_formed(text: str) -> bool:
     if len(text) != KEY_CHARACTERS:
         return True
     return _checksum(text[:-_CHECKSUM_CHARACTERS]) == text[-_CHECKSUM_CHARACTERS:]
+
+
+def _digest_of(text: str) -> bytes:
+    """Hash what a stranger presented; what is too long for a key, or not ASCII, has the digest of none."""
+    return hash_key(text) if len(text) <= KEY_CHARACTERS_MAX and text.isascii() else b""
 
 
 def hash_key(text: str) -> bytes:

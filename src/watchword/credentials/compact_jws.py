@@ -29,7 +29,7 @@ def open_compact(token: bytes, *, header: bytes, secret: bytes) -> bytes:
     """
     signing_input, _, signature = token.rpartition(b".")
     if not hmac.compare_digest(encode_segment(mac(signing_input, secret)), signature):
-        raise NotAuthenticatedError(reason="the token's signature is wrong")
+        raise NotAuthenticatedError(reason="the token's signature is wrong", is_final=True)
     prefix = header + b"."
     if not signing_input.startswith(prefix):
         raise NotAuthenticatedError(reason="the token's header is not the one expected")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import UNSET
 
 from watchword.audit.events import Event
@@ -22,8 +23,10 @@ from watchword.users.attempts import Attempt, Attempts
 from watchword.users.email_verification import store_verification
 from watchword.users.models import AccountDone, ChangeAccountBody, MeAnswer, User, UserMembership
 from watchword.users.named_tenant import list_context_words
-from watchword.wire.response import Response, json_response
+from watchword.wire.response import JSON_TYPE, NO_STORE, Response, json_response
 
+_SHOWN = "account as it is shown"
+_PRIVATE_JSON = JSON_TYPE + NO_STORE
 _WRONG_CURRENT_PASSWORD = "This is not the current password"  # noqa: S105 - a sentence
 
 
@@ -43,6 +46,14 @@ class Changed(Concealed, frozen=True):
     user: User
     memberships: list[UserMembership]
     code: str | None
+
+
+class _Shown(Concealed, frozen=True):
+    """The answer to who is signed in: what it was made of beside the headers, and its bytes, which hold the token."""
+
+    session: SessionProof
+    tenant_id: str
+    body: bytes
 
 
 class Account:
@@ -69,13 +80,11 @@ class Account:
 
     async def me(self, call: Call) -> Response:
         """Say who is signed in, from what proved the caller and without another look into the database."""
-        session = _require_session(call)
-        answer = MeAnswer(
-            user=answer_for_session(session, call.tenant_id),
-            exp=session.expires_at_s,
-            token=UNSET if call.known.from_cookie else call.token or UNSET,
-        )
-        return json_response(200, answer)
+        session, derived = _require_session(call), call.request.head.derived
+        shown = derived.get(_SHOWN)
+        if not isinstance(shown, _Shown) or shown.session is not session or shown.tenant_id != call.tenant_id:
+            shown = derived[_SHOWN] = _Shown(session, call.tenant_id, _show(session, call))
+        return Response(200, shown.body, _PRIVATE_JSON)
 
     async def change(self, call: Call) -> Response:
         """Change name, e-mail address or password; the latter two with the current password."""
@@ -169,6 +178,15 @@ class Account:
             credential_id=call.known.credential_id,
             address=call.request.client_address,
         )
+
+
+def _show(session: SessionProof, call: Call) -> bytes:
+    answer = MeAnswer(
+        user=answer_for_session(session, call.tenant_id),
+        exp=session.expires_at_s,
+        token=UNSET if call.known.from_cookie else call.token or UNSET,
+    )
+    return msgspec.json.encode(answer)
 
 
 def _require_session(call: Call) -> SessionProof:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from watchword.callers.call import Call
-from watchword.callers.identify import read_credentials
+from watchword.callers.presented import read_credentials
 from watchword.clock import iso_timestamp
 from watchword.credentials.session_token import IssuedToken, SessionProof, SessionTokens
 from watchword.errors import NotAuthenticatedError

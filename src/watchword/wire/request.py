@@ -64,8 +64,8 @@ class Head:
     """The headers of a request, read; requests whose headers came as the very same bytes share one.
 
     Shapes: ``pairs`` are the headers as they came, names in lower case; ``fields`` finds them by name; ``fault`` says
-    what is wrong with them, if anything is; ``derived`` is where others keep what follows from these headers and
-    nothing else, under a name of their own.
+    what is wrong with them, if anything is; ``derived`` is where others keep, under a name of their own, what
+    follows from these headers alone, or from them and something kept beside it that is compared at each use.
     """
 
     __slots__ = ("derived", "fault", "fields", "pairs")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from watchword.callers.identify import Presented, read_credentials, read_session_token
+from watchword.callers.presented import Presented, read_credentials, read_session_token
 from watchword.errors import NotAuthenticatedError, TwoCredentialsError
 from watchword.wire.request import Request
 
