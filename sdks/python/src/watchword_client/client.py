@@ -16,7 +16,7 @@ from watchword_client.drivers import AsyncDriver, BlockingDriver, open_async, op
 from watchword_client.engine import Credentials, Engine, Listener, Request, read_json
 from watchword_client.errors import setup_error
 from watchword_client.flow import Flow
-from watchword_client.models import Document, Result, read_rate_limit
+from watchword_client.models import Document, Result, result_of
 from watchword_client.oauth import AsyncOAuth, OAuth, OAuthCalls
 from watchword_client.orders import AsyncOrders, OrderCalls, Orders
 from watchword_client.query import write_query
@@ -86,7 +86,7 @@ class RequestCalls:
             repeatable=repeatable,
         )
         reply = yield from self.engine.perform(request)
-        return Result(read_json(reply), read_rate_limit(reply.headers))
+        return result_of(read_json(reply), reply.headers)
 
 
 class Collections:
@@ -247,7 +247,7 @@ def create_async_client(
     on_session_end: Listener | None = None,
     **options: Unpack[Options],
 ) -> AsyncClient:
-    """Make the same as ``create_client`` for asyncio or trio; its listeners may be async functions."""
+    """Make the same as ``create_client`` for asyncio; its listeners may be async functions."""
     credentials = Credentials(client_key=require_client_key(client_key))
     engine = _engine(credentials, options, token, on_token_refresh, on_session_end)
     return AsyncClient(engine, _open_async(engine, options))
@@ -268,7 +268,7 @@ def create_server_client(
 def create_async_server_client(
     client_key: str | None = None, secret_key: str | None = None, **options: Unpack[Options]
 ) -> AsyncServerClient:
-    """Make the same as ``create_server_client`` for asyncio or trio."""
+    """Make the same as ``create_server_client`` for asyncio."""
     engine = _engine(_server_credentials(client_key, secret_key), options)
     return AsyncServerClient(engine, _open_async(engine, options))
 

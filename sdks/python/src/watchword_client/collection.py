@@ -9,7 +9,7 @@ from urllib.parse import quote
 from watchword_client.engine import Engine, Request, read_json
 from watchword_client.errors import WatchwordError, setup_error
 from watchword_client.flow import Flow
-from watchword_client.models import Count, Document, Page, Result, read_page, read_rate_limit
+from watchword_client.models import Count, Document, Page, Result, read_page, result_of
 from watchword_client.query import FindOptions, write_query
 from watchword_client.rooms import AsyncRoom, Awaiting, Blocking, BlockingRoom
 
@@ -26,7 +26,7 @@ class CollectionCalls:
     def find(self, **options: Unpack[FindOptions]) -> Flow[Result[Page]]:
         """Get a page of documents."""
         reply = yield from self._engine.perform(Request(method="GET", path=f"{self._path}{write_query(options)}"))
-        return Result(read_page(read_json(reply)), read_rate_limit(reply.headers))
+        return result_of(read_page(read_json(reply)), reply.headers)
 
     def find_by_id(
         self, document_id: str, *, select: Sequence[str] | Mapping[str, bool] | None = None
@@ -39,7 +39,7 @@ class CollectionCalls:
             if error.status != _NOT_FOUND:
                 raise
             return Result(None)
-        return Result(read_json(reply), read_rate_limit(reply.headers))
+        return result_of(read_json(reply), reply.headers)
 
     def count(self, *, where: Mapping[str, Any] | None = None) -> Flow[Result[Count]]:
         """Count documents."""
@@ -47,7 +47,7 @@ class CollectionCalls:
         reply = yield from self._engine.perform(Request(method="GET", path=f"{self._path}/count{query}"))
         content = read_json(reply)
         count = Count(content["totalDocs"], content.get("totalDocsIsBound", False))
-        return Result(count, read_rate_limit(reply.headers))
+        return result_of(count, reply.headers)
 
     def create(self, data: Mapping[str, Any], *, idempotency_key: str | None = None) -> Flow[Result[Document]]:
         """Make a document, once however often it is sent; a key of your own keeps that over a restart."""
@@ -76,7 +76,7 @@ class CollectionCalls:
 
     def _write(self, request: Request) -> Flow[Result[Document]]:
         reply = yield from self._engine.perform(request)
-        return Result(read_json(reply)["doc"], read_rate_limit(reply.headers))
+        return result_of(read_json(reply)["doc"], reply.headers)
 
 
 class Collection(BlockingRoom[CollectionCalls]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import ssl
 import threading
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import anyio
 import httpx2
@@ -15,6 +15,9 @@ from watchword_client.errors import WatchwordError, setup_error
 from watchword_client.flow import Alone, Failure, Flow, Outgoing, Reply, Send, Step, Tell, Wait
 
 T = TypeVar("T")
+
+_IDLE_SECONDS: Final = 4.0
+"""How long a connection is kept for the next request: less than the five seconds after which servers hang up."""
 
 
 class BlockingDriver:
@@ -67,7 +70,7 @@ class BlockingDriver:
 
 
 class AsyncDriver:
-    """Does steps in the calling task, on asyncio or trio."""
+    """Does steps in the calling task."""
 
     def __init__(self, http: httpx2.AsyncClient, clock: Clock) -> None:
         self._http = http
@@ -119,12 +122,16 @@ class AsyncDriver:
 
 def open_blocking(*, clock: Clock, trust: bool | ssl.SSLContext, timeout: float) -> BlockingDriver:
     """Open a driver with a pool of connections of its own."""
-    return BlockingDriver(httpx2.Client(verify=trust, timeout=timeout), clock)
+    return BlockingDriver(httpx2.Client(verify=trust, timeout=timeout, limits=_limits()), clock)
 
 
 def open_async(*, clock: Clock, trust: bool | ssl.SSLContext, timeout: float) -> AsyncDriver:
     """Open a driver with a pool of connections of its own."""
-    return AsyncDriver(httpx2.AsyncClient(verify=trust, timeout=timeout), clock)
+    return AsyncDriver(httpx2.AsyncClient(verify=trust, timeout=timeout, limits=_limits()), clock)
+
+
+def _limits() -> httpx2.Limits:
+    return httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_IDLE_SECONDS)
 
 
 def _reply(answer: httpx2.Response) -> Reply:

@@ -22,10 +22,14 @@ class RateLimit:
 
 @dataclass(frozen=True)
 class Result(Generic[T]):
-    """What came of a request; ``rate_limit`` is None where the caller has no limit."""
+    """What came of a request.
+
+    ``rate_limit`` is None where the caller has no limit; ``etag`` names the version of a document, for ``if_match``.
+    """
 
     data: T
     rate_limit: RateLimit | None = None
+    etag: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,8 +120,12 @@ class Tokens:
     issued_token_type: str | None = None
 
 
-def read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
-    """Read the headers of a limit; their names are in lower case."""
+def result_of(data: T, headers: Mapping[str, str]) -> Result[T]:
+    """Put what an answer holds beside what its headers say; their names are in lower case."""
+    return Result(data, _read_rate_limit(headers), headers.get("etag"))
+
+
+def _read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
     try:
         return RateLimit(
             limit=int(headers["x-ratelimit-limit"]),

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from watchword_client.engine import Engine, Request, read_json
 from watchword_client.flow import Flow
-from watchword_client.models import Document, Result, read_rate_limit
+from watchword_client.models import Document, Result, result_of
 from watchword_client.rooms import AsyncRoom, Awaiting, Blocking, BlockingRoom
 
 
@@ -77,7 +77,7 @@ class OrderCalls:
     def get_order(self, *, order_number: str) -> Flow[Result[Document]]:
         """Get an order."""
         reply = yield from self._engine.perform(Request(method="GET", path=_by_number(order_number)))
-        return Result(read_json(reply), read_rate_limit(reply.headers))
+        return result_of(read_json(reply), reply.headers)
 
     def _write(
         self, method: Literal["POST", "PATCH"], path: str, given: Mapping[str, Any], idempotency_key: str | None
@@ -85,7 +85,7 @@ class OrderCalls:
         body = _camel({name: value for name, value in given.items() if value is not None})
         headers = {} if idempotency_key is None else {"idempotency-key": idempotency_key}
         reply = yield from self._engine.perform(Request(method=method, path=path, json=body, headers=headers))
-        return Result(read_json(reply)["doc"], read_rate_limit(reply.headers))
+        return result_of(read_json(reply)["doc"], reply.headers)
 
 
 def generate_order_number() -> str:

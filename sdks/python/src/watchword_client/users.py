@@ -14,9 +14,9 @@ from watchword_client.models import (
     Refreshed,
     Result,
     SignedIn,
-    read_rate_limit,
     read_signed_in,
     read_user,
+    result_of,
 )
 from watchword_client.rooms import AsyncRoom, Awaiting, Blocking, BlockingRoom
 from watchword_client.session import Session
@@ -54,7 +54,7 @@ class UserCalls:
         request = self._as_person(Request(method="GET", path="/api/users/me", token=token))
         reply = yield from self._engine.perform(request)
         content = read_json(reply)
-        return Result(Account(read_user(content["user"]), content["exp"]), read_rate_limit(reply.headers))
+        return result_of(Account(read_user(content["user"]), content["exp"]), reply.headers)
 
     def refresh(self, *, token: str | None = None) -> Flow[Result[Refreshed]]:
         """Get a new token of the session now; by itself that happens before the old one ends."""
@@ -62,7 +62,7 @@ class UserCalls:
             request = Request(method="POST", path=REFRESH_PATH, sender="nobody", token=token)
             reply = yield from self._engine.perform(request)
             content = read_json(reply)
-            return Result(Refreshed(content["token"], content["exp"]), read_rate_limit(reply.headers))
+            return result_of(Refreshed(content["token"], content["exp"]), reply.headers)
         yield from self._engine.renew(self._require_session())
         fresh = self._require_session()
         return Result(Refreshed(fresh.token, fresh.exp))
@@ -83,13 +83,13 @@ class UserCalls:
             method="PATCH", path="/api/users/me", json=body, token=token, repeatable=False, asks_password=True
         )
         reply = yield from self._engine.perform(self._as_person(request))
-        return Result(Account(read_user(read_json(reply)["user"])), read_rate_limit(reply.headers))
+        return result_of(Account(read_user(read_json(reply)["user"])), reply.headers)
 
     def sessions(self, *, token: str | None = None) -> Flow[Result[list[Document]]]:
         """List one's living sessions, the newest first."""
         request = Request(method="GET", path="/api/users/sessions?limit=100", token=token)
         reply = yield from self._engine.perform(self._as_person(request))
-        return Result(read_json(reply)["docs"], read_rate_limit(reply.headers))
+        return result_of(read_json(reply)["docs"], reply.headers)
 
     def end_session(self, session_id: str, *, token: str | None = None) -> Flow[Result[Done]]:
         """End one of one's sessions, on another device for instance."""
@@ -128,7 +128,7 @@ class UserCalls:
         reply = yield from self._engine.perform(request)
         answer = read_signed_in(read_json(reply))
         self._engine.begin(answer.token, answer.exp)
-        return Result(answer, read_rate_limit(reply.headers))
+        return result_of(answer, reply.headers)
 
     def _as_person(self, request: Request) -> Request:
         if request.token is None:
@@ -145,7 +145,7 @@ class UserCalls:
 
 
 def _done(reply: Reply) -> Result[Done]:
-    return Result(Done(read_json(reply)["message"]), read_rate_limit(reply.headers))
+    return result_of(Done(read_json(reply)["message"]), reply.headers)
 
 
 class Users(BlockingRoom[UserCalls]):
