@@ -158,6 +158,35 @@ async def test_the_other_bounds_of_a_key_stay(api: Api) -> None:
     assert (refused.status_code, refused.json()["errors"][0]["extensions"]["code"]) == (403, "INSUFFICIENT_SCOPE")
 
 
+async def test_what_comes_beside_a_bound_key_has_to_agree(sqlite_api: Api) -> None:
+    """The same key twice is one credential, another is a second; a publishable key beside it names its own tenant."""
+    api = sqlite_api
+    key, other = (await make(api))["key"], (await make(api))["key"]
+    world = api.world
+    for beside, status in (
+        ({"x-api-key": key}, 200),
+        ({"x-api-key": other}, 400),
+        ({"x-api-key": world.keys["sk_live_a"]}, 400),
+        ({"x-client-key": world.keys["pk_live_a"]}, 200),
+        ({"x-client-key": world.keys["pk_test_a"]}, 403),
+        ({"x-client-key": world.keys["pk_live_b"]}, 403),
+    ):
+        assert (await read(api, key, proof_of(api, key), **beside)).status_code == status, beside
+
+
+async def test_a_bound_key_ends_itself_with_its_proof(sqlite_api: Api) -> None:
+    """In the header it needs the proof to be believed, for this too; a refused try leaves it alive."""
+    api = sqlite_api
+    key = (await make(api))["key"]
+    path = "/api/keys/self-revoke"
+    require_challenge(await api.call("POST", path, headers={"authorization": f"Bearer {key}"}))
+    assert (await read(api, key, proof_of(api, key))).status_code == 200
+    proof = proof_of(api, key, method="POST", url=url(api, path))
+    headers = {"authorization": f"DPoP {key}", "dpop": proof}
+    assert (await api.call("POST", path, headers=headers)).status_code == 200
+    assert (await read(api, key, proof_of(api, key))).status_code == 401
+
+
 async def test_an_ended_key_has_no_proof(api: Api) -> None:
     """Revoked, a bound key is refused as any other, whose proof it may have."""
     made = await make(api)
