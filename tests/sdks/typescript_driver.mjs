@@ -184,6 +184,30 @@ const scenarios = {
     for await (const document of server().from('products').all({ limit: 5 })) documents.push(document)
     return { docs: documents.length, ids: new Set(documents.map(({ id }) => id)).size }
   },
+  async ordered() {
+    const { api, ...by } = server()
+    const orderNumber = '260107482935'
+    const [product] = (await data(by.from('products').find({ sort: 'createdAt', limit: 1 }))).docs
+    const order = {
+      orderNumber,
+      orderProducts: [{ product: product.id, quantity: 2, unitPrice: product.price }],
+      totalAmount: 2 * product.price,
+      shippingAddress: { recipientName: 'Kim', postalCode: '04524', address1: '110 Sejong-daero' },
+    }
+    const placed = await data(api.createOrder(order))
+    const again = await refused(() => data(api.createOrder(order)))
+    const paid = await data(api.updateOrder({ orderNumber, status: 'paid', paymentId: 'p' }))
+    const jump = await refused(() => data(api.updateOrder({ orderNumber, status: 'delivered' })))
+    const got = await data(api.getOrder({ orderNumber }))
+    return {
+      placed: placed.status,
+      again: again.error,
+      paid: paid.status,
+      jump: jump.error,
+      got: [got.orderNumber, got.status, got.totalAmount],
+    }
+  },
+  person_may_not_order: () => refused(() => data(client().from('orders').find())),
 }
 
 console.log(JSON.stringify(await scenarios[process.argv[2]]()))
