@@ -21,9 +21,10 @@ _AT_ONCE: Final = 1_000
 _GRANTS_AT_ONCE: Final = 50
 """Grants of one transaction: each takes its codes and tokens with it."""
 
-_DELETE_SESSIONS: Final = Statement(
-    "DELETE FROM sessions WHERE id IN"
-    " (SELECT id FROM sessions WHERE expires_at < $1 OR ended_at < $1 OR current_expires_at < $1 LIMIT $2)"
+_DELETE_SESSIONS: Final = (
+    # The last token ends with its session at the latest.
+    Statement("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE current_expires_at < $1 LIMIT $2)"),
+    Statement("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT $2)"),
 )
 _DELETE_CODES: Final = Statement(
     "DELETE FROM one_time_codes WHERE code_hash IN (SELECT code_hash FROM one_time_codes WHERE expires_at < $1 LIMIT $2)"
@@ -61,7 +62,10 @@ _DELETE_LATER: Final = (
 
 async def prune_sessions(database: Database, now_ms: int) -> int:
     """Delete sessions that ended, or whose last token expired, long enough ago; return how many."""
-    return await _delete_in_steps(database, _DELETE_SESSIONS, now_ms - KEPT_MS)
+    total = 0
+    for statement in _DELETE_SESSIONS:
+        total += await _delete_in_steps(database, statement, now_ms - KEPT_MS)
+    return total
 
 
 async def prune_codes(database: Database, now_ms: int) -> int:
