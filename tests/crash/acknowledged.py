@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from crash.order_writer import OrderWriter
 from served import Answer, Connection, Served
 
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "20"))
@@ -282,6 +283,7 @@ class Crowd:
             ProductWriter(account, seed * 100 + 3),
             ProductWriter(account, seed * 100 + 4),
             ProductWriter(account, seed * 100 + 5),
+            OrderWriter(account, seed * 100 + 6),
         ]
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
