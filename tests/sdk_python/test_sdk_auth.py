@@ -122,6 +122,8 @@ def test_http_to_another_machine_is_refused() -> None:
         ({"secret_key": ""}, "MISSING_KEY"),
         ({"secret_key": "pk_live_abc"}, "WRONG_KEY"),
         ({"secret_key": SECRET_KEY, "token": "t"}, "TWO_CREDENTIALS"),
+        ({"token": ""}, "WRONG_TOKEN"),
+        ({"token": "t\n"}, "WRONG_TOKEN"),
         ({"secret_key": SECRET_KEY, "client_key": "pk_test_abc"}, "WRONG_KEY"),
         ({"secret_key": SECRET_KEY, "base_url": "http://api.example.com"}, "INSECURE_BASE_URL"),
     ],

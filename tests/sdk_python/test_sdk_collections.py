@@ -136,7 +136,9 @@ async def test_mistakes(shop: Shop) -> None:
     assert [fault.path for fault in wrong.fields] == ["where[prise]"]
     assert (await shop.refused(lambda: shop.server.from_("no-such").find())).status == 404
     assert (await shop.refused(shop.server.collections.no_such.find)).status == 404
-    assert (await shop.refused(lambda: shop.products.find_by_id(""))).code == "MISSING_ID"
+    for nothing in ("", ".", ".."):
+        assert (await shop.refused(lambda text=nothing: shop.products.find_by_id(text))).code == "WRONG_ID"
+        assert (await shop.refused(lambda text=nothing: shop.server.from_(text))).code == "WRONG_ID"
     assert (await shop.got(shop.products.find_by_id("../keys"))).data is None
     with pytest.raises(AttributeError):
         _ = shop.server.collections._hidden
@@ -179,6 +181,12 @@ async def test_people_sign_in_and_are_told_new_tokens(shop: Shop, told: list[str
     assert told == [shop.person.token]
     await shop.got(users.logout())
     assert shop.person.token is None
+
+
+@pytest.mark.parametrize("path", ["@evil.example/", ".evil.example/", "api/keys", ":1/", "https://evil.example/", ""])
+async def test_paths_stay_at_the_server(shop: Shop, path: str) -> None:
+    """What is no path of the server is refused before a key could be sent elsewhere."""
+    assert (await shop.refused(lambda: shop.server.request("GET", path))).code == "WRONG_PATH"
 
 
 async def test_other_routes(shop: Shop) -> None:

@@ -127,6 +127,21 @@ def test_certificates_are_verified_but_on_this_machine() -> None:
     create_client(CLIENT_KEY, base_url="https://localhost:8443", verify=False).close()
 
 
+@pytest.mark.parametrize("token", ["a.b.c\n", "a b", " a", "ä"])
+def test_kept_token_is_looked_at(token: str) -> None:
+    """A token with what its file had around it is refused when the client is made."""
+    with pytest.raises(WatchwordError) as caught:
+        create_client(CLIENT_KEY, base_url=URL, token=token)
+    assert caught.value.code == "WRONG_TOKEN"
+
+
+@pytest.mark.parametrize("token", [None, ""])
+def test_no_token_is_no_session(token: str | None) -> None:
+    """An empty file of a kept token is nobody signed in."""
+    with create_client(CLIENT_KEY, base_url=URL, token=token) as client:
+        assert client.token is None
+
+
 @pytest.mark.parametrize("content", [None, "no certificate"])
 def test_authority_has_to_be_readable(content: str | None, tmp_path: Path) -> None:
     """A file of authorities that is missing or holds none is refused when the client is made."""

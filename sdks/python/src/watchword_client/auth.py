@@ -14,6 +14,7 @@ from watchword_client.setup_checks import (
     require_client_key,
     require_one_mode,
     require_secret_key,
+    require_token,
     require_web_address,
 )
 
@@ -55,7 +56,7 @@ class WatchwordAuth:
     ) -> None:
         if secret_key is not None and token is not None:
             raise setup_error("TWO_CREDENTIALS", "Pass secret_key or token: a request carries one credential.")
-        self._credential = token or require_secret_key(secret_key)
+        self._credential = require_secret_key(secret_key) if token is None else require_token(token)
         self._client_key = None if client_key is None else require_client_key(client_key)
         if self._client_key is not None and secret_key is not None:
             require_one_mode(self._client_key, secret_key)

@@ -28,7 +28,9 @@ from watchword_client.setup_checks import (
     find_trust,
     require_client_key,
     require_one_mode,
+    require_path,
     require_secret_key,
+    require_token,
 )
 from watchword_client.users import AsyncUsers, UserCalls, Users
 from watchword_client.version import __version__
@@ -79,7 +81,7 @@ class RequestCalls:
         repeatable = method == "GET" or any(name.lower() == "idempotency-key" for name in own)
         request = Request(
             method=method,
-            path=f"{path}{write_query(query or {})}",
+            path=f"{require_path(path)}{write_query(query or {})}",
             json=json,
             headers={name.lower(): value for name, value in own.items()},
             token=token,
@@ -293,7 +295,7 @@ def _engine(
         credentials=credentials,
         retry=options.get("retry") or Retry(),
         clock=clock,
-        session=None if token is None else session_from(token, now=clock.now()),
+        session=session_from(require_token(token), now=clock.now()) if token else None,
         on_token_refresh=on_token_refresh,
         on_session_end=on_session_end,
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Final, Unpack
-from urllib.parse import quote
 
 from watchword_client.engine import Engine, Request, read_json
-from watchword_client.errors import WatchwordError, setup_error
+from watchword_client.errors import WatchwordError
 from watchword_client.flow import Flow
 from watchword_client.models import Count, Document, Page, Result, read_page, result_of
 from watchword_client.query import FindOptions, write_query
 from watchword_client.rooms import AsyncRoom, Awaiting, Blocking, BlockingRoom
+from watchword_client.setup_checks import require_segment
 
 _NOT_FOUND: Final = 404
 
@@ -21,7 +21,7 @@ class CollectionCalls:
 
     def __init__(self, engine: Engine, slug: str) -> None:
         self._engine = engine
-        self._path = f"/api/{quote(slug, safe='')}"
+        self._path = f"/api/{require_segment(slug)}"
 
     def find(self, **options: Unpack[FindOptions]) -> Flow[Result[Page]]:
         """Get a page of documents."""
@@ -70,9 +70,7 @@ class CollectionCalls:
         return (yield from self._write(request))
 
     def _one(self, document_id: str) -> str:
-        if not document_id:
-            raise setup_error("MISSING_ID", "The id of a document is empty.")
-        return f"{self._path}/{quote(document_id, safe='')}"
+        return f"{self._path}/{require_segment(document_id)}"
 
     def _write(self, request: Request) -> Flow[Result[Document]]:
         reply = yield from self._engine.perform(request)

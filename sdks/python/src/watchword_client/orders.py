@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
-from urllib.parse import quote
 
 from watchword_client.engine import Engine, Request, read_json
 from watchword_client.flow import Flow
 from watchword_client.models import Document, Result, result_of
 from watchword_client.rooms import AsyncRoom, Awaiting, Blocking, BlockingRoom
+from watchword_client.setup_checks import require_segment
 
 
 class OrderCalls:
@@ -94,7 +94,7 @@ def generate_order_number() -> str:
 
 
 def _by_number(order_number: str) -> str:
-    return f"/api/orders/by-number/{quote(order_number, safe='')}"
+    return f"/api/orders/by-number/{require_segment(order_number)}"
 
 
 def _camel(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out

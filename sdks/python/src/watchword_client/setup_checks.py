@@ -8,12 +8,13 @@ import ssl
 from collections.abc import Mapping
 from os import PathLike, fspath
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from watchword_client.errors import setup_error
 
 _CLIENT_KEY: Final = re.compile(r"pk_(live|test)_[!-~]+")
 _SECRET_KEY: Final = re.compile(r"sk_(live|test)_[!-~]+")
+_TOKEN: Final = re.compile(r"[!-~]+")
 
 
 def require_client_key(key: str | None) -> str:
@@ -47,6 +48,27 @@ def require_one_mode(client_key: str, secret_key: str) -> None:
             "WRONG_KEY",
             f"secret_key is a {secret_key[3:7]} key and client_key a {client_key[3:7]} key: they see different data.",
         )
+
+
+def require_token(token: str) -> str:
+    """Return a token that may be one; a line's end that came along from a file is the usual mistake."""
+    if _TOKEN.fullmatch(token) is None:
+        raise setup_error("WRONG_TOKEN", "token holds a character that no token has, such as a space or a line's end.")
+    return token
+
+
+def require_path(path: str) -> str:
+    """Return a path of the server; anything else put behind its address could lead to another one."""
+    if not path.startswith("/"):
+        raise setup_error("WRONG_PATH", "A path begins with a slash, such as /api/keys.")
+    return path
+
+
+def require_segment(text: str) -> str:
+    """Return a text as one segment of a path, which leads nowhere else whatever it holds."""
+    if text in {"", ".", ".."}:
+        raise setup_error("WRONG_ID", f"No id, number or name is {text!r}.")
+    return quote(text, safe="")
 
 
 def find_base_url(option: str | None, environment: Mapping[str, str]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from watchword_client.engine import REFRESH_PATH, Engine, Request, read_json
 from watchword_client.errors import WatchwordError, setup_error
 from watchword_client.flow import Flow, Reply
@@ -20,6 +18,7 @@ from watchword_client.models import (
 )
 from watchword_client.rooms import AsyncRoom, Awaiting, Blocking, BlockingRoom
 from watchword_client.session import Session
+from watchword_client.setup_checks import require_segment
 
 
 class UserCalls:
@@ -93,7 +92,7 @@ class UserCalls:
 
     def end_session(self, session_id: str, *, token: str | None = None) -> Flow[Result[Done]]:
         """End one of one's sessions, on another device for instance."""
-        path = f"/api/users/sessions/{quote(session_id, safe='')}"
+        path = f"/api/users/sessions/{require_segment(session_id)}"
         request = Request(method="DELETE", path=path, token=token, repeatable=False)
         return _done((yield from self._engine.perform(self._as_person(request))))
 
@@ -120,7 +119,7 @@ class UserCalls:
 
     def verify_email(self, *, code: str) -> Flow[Result[Done]]:
         """Confirm an e-mail address with the code of a letter."""
-        path = f"/api/users/verify/{quote(code, safe='')}"
+        path = f"/api/users/verify/{require_segment(code)}"
         request = Request(method="POST", path=path, sender="key", repeatable=False)
         return _done((yield from self._engine.perform(request)))
 
