@@ -114,6 +114,7 @@ async def test_the_older_words_are_taken_for_the_newer(sqlite_shop: OrderShop) -
         ({"orderNumber": ""}, "orderNumber"),
         ({"orderNumber": "a/b"}, "orderNumber"),
         ({"orderNumber": "-1"}, "orderNumber"),
+        ({"orderNumber": "A-1\n"}, "orderNumber"),
         ({"orderNumber": "x" * 65}, "orderNumber"),
         ({"orderNumber": 260107482935}, "orderNumber"),
         ({"totalAmount": "1000"}, "totalAmount"),

@@ -6,7 +6,6 @@ import re
 from typing import Final
 
 from watchword.callers.call import Call
-from watchword.callers.caller import Mode
 from watchword.commerce.order_numbers import NUMBER_PATTERN
 from watchword.commerce.queries import find_order_id
 from watchword.db.database import Database
@@ -34,13 +33,10 @@ class OrderFinder:
         Raises:
             NotFoundError: there is none in this tenant and mode.
         """
-        return await self._get_id(call.tenant_id, call.mode, call.parameters["order_number"])
-
-    async def _get_id(self, tenant_id: str, mode: Mode, number: str) -> str:
+        number, order_id = call.parameters["order_number"], None
         # Checked before a look-up: what can be no number is answered without the database.
-        order_id = None
         if _NUMBER.fullmatch(number) is not None:
-            order_id = await find_order_id(self._database, tenant_id, mode, number)
+            order_id = await find_order_id(self._database, call.tenant_id, call.mode, number)
         if order_id is None:
             raise NotFoundError
         return order_id
