@@ -22,6 +22,8 @@ export interface BrowserClient<C extends Catalog<C> = AnyCollections> {
   readonly collections: { readonly [S in keyof C]: BrowserCollection<C[S]> } & { readonly users: Users }
   /** Signing in on the server's own pages. */
   readonly oauth: BrowserOAuth
+  /** The session's token of now, for servers of your own; undefined where nobody is signed in, and in cookie mode. */
+  readonly token: string | undefined
 }
 
 /**
@@ -36,11 +38,9 @@ export function createBrowserClient<C extends Catalog<C> = AnyCollections>(optio
   const session = makeSession(transport, name, options)
   const users = makeUsers(transport, session, !!options.cookie)
   const from = (slug: string) => makeCollection<Entry>(session.send, slug)
-  return {
-    from,
-    collections: collectionsBy(from, { users }),
-    oauth: makeBrowserOAuth(transport, session, name),
-  } as unknown as BrowserClient<C>
+  const client = { from, collections: collectionsBy(from, { users }), oauth: makeBrowserOAuth(transport, session, name) }
+  // Not listed among its properties: whoever prints a client must not print the token.
+  return Object.defineProperty(client, 'token', { get: () => session.peek()?.token }) as unknown as BrowserClient<C>
 }
 
 /** Make an object that has every collection under its name. */

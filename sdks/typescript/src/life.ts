@@ -10,17 +10,20 @@ export interface Life {
 const LEFT = 0.1
 
 /**
- * Measure the life of a token that has just come; `exp` is Unix seconds of the server.
+ * Measure the life of a token that has just come; `exp` is Unix seconds of the server, `madeAt` its own time.
  *
- * A token that says when it was made is measured by that, so that a clock that is wrong here does no harm.
+ * A token that says when it was made, or whose answer does, is measured by that, so that a clock that is wrong here does
+ * no harm. Where neither does, and the token seems to have ended before it came, it is to be renewed at once: the answer
+ * to that says when it was made.
  */
-export function lifeOf(exp: number | undefined, token?: string): Life {
+export function lifeOf(exp: number | undefined, token?: string, madeAt?: string): Life {
   const claims = readClaims(token)
   const ends = exp ?? claims?.exp
   if (!ends) return { renewAt: null, endsAt: null }
   const now = Date.now()
-  const life = ends * 1000 - (claims?.iat ? claims.iat * 1000 : now)
-  return { renewAt: now + life * (1 - LEFT), endsAt: now + life }
+  const made = madeAt ? Date.parse(madeAt) : claims?.iat ? claims.iat * 1000 : now
+  const life = ends * 1000 - made
+  return life > 0 ? { renewAt: now + life * (1 - LEFT), endsAt: now + life } : { renewAt: now, endsAt: null }
 }
 
 /** Read the life of a token that came some time ago from what it says itself. */

@@ -109,7 +109,7 @@ export function makeSession(transport: Send, name: string, options: SessionOptio
     clearTimeout(timer)
     if (!kept || kept.renewAt === null) return
     // Some way into what is left, at random: tabs that were opened together need not all wake at once.
-    const wait = kept.renewAt - Date.now() + Math.random() * 0.1 * (kept.endsAt! - kept.renewAt)
+    const wait = kept.renewAt - Date.now() + Math.random() * 0.1 * ((kept.endsAt ?? kept.renewAt) - kept.renewAt)
     timer = setTimeout(() => (isDue() ? renew().catch(() => {}) : schedule()), Math.min(wait, TIMER_MS_MAX))
     // In Node a session must not keep a program from ending.
     ;(timer as { unref?: () => void }).unref?.()
@@ -147,8 +147,8 @@ export function makeSession(transport: Send, name: string, options: SessionOptio
       return keepTokens(body as TokenAnswer, seen.oauth)
     }
     const { body } = await transport(withCredential({ method: 'POST', path: '/api/users/refresh-token' }, seen))
-    const { token, exp, user } = body as { token?: string; exp: number; user: User }
-    return { token, user, ...lifeOf(exp, token) }
+    const { token, exp, user, refreshedAt } = body as { token?: string; exp: number; user: User; refreshedAt: string }
+    return { token, user, ...lifeOf(exp, token, refreshedAt) }
   }
 
   function withCredential(request: Request, from: Kept | undefined): Request {
@@ -160,7 +160,7 @@ export function makeSession(transport: Send, name: string, options: SessionOptio
     if (isDue()) {
       // While the old token is still good, a server that cannot renew it now is no reason not to ask it.
       await renew().catch((error) => {
-        if (!kept || Date.now() >= kept.endsAt!) throw error
+        if (!kept || (kept.endsAt !== null && Date.now() >= kept.endsAt)) throw error
       })
     }
     const sent = kept
