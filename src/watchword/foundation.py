@@ -18,6 +18,7 @@ from watchword.credentials.api_key import ApiKeyProver
 from watchword.credentials.dpop import DpopProofs
 from watchword.credentials.issuer_keys import IssuerKeys
 from watchword.credentials.key_ring import KeyRing
+from watchword.credentials.logout_ticket import LogoutTickets
 from watchword.credentials.password import Passwords
 from watchword.credentials.refresh_token import RefreshTokens
 from watchword.credentials.seen_proofs import SeenProofs
@@ -71,6 +72,7 @@ class Foundation(msgspec.Struct, frozen=True):
     api_key_prover: ApiKeyProver
     access_tokens: AccessTokens
     refresh_tokens: RefreshTokens
+    logout_tickets: LogoutTickets
     seen_proofs: SeenProofs
     dpop_proofs: DpopProofs
     proofs: VerifiedCache
@@ -118,6 +120,7 @@ async def lay_foundation(
         api_key_prover=ApiKeyProver(stores.database, proofs, stores.generations),
         access_tokens=_make_access_tokens(settings, stores, proofs, master_secret),
         refresh_tokens=RefreshTokens(master_secret, grace_seconds=settings.refresh_grace_seconds),
+        logout_tickets=LogoutTickets(master_secret),
         seen_proofs=seen_proofs,
         dpop_proofs=DpopProofs(seen_proofs, url=settings.url),
         proofs=proofs,

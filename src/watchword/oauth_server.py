@@ -132,6 +132,7 @@ class OAuthServer:
             finder=finder,
             tokens=foundation.session_tokens,
             id_tokens=self.id_tokens,
+            tickets=foundation.logout_tickets,
             names=foundation.access_tokens.names,
             sessions=self.page_sessions,
             pages=self.pages,

@@ -259,10 +259,61 @@ async def test_who_is_not_signed_in_just_goes_on(api: Api, flow: Flow) -> None:
     assert (await ask(api, None)).headers["location"] == "/oauth/signed-out"
 
 
+async def posted(api: Api, id_token: str, **more: str) -> str:
+    """Send a form as a client's page does, without a cookie of ours, and return where the browser goes on."""
+    fields = {"id_token_hint": id_token, "post_logout_redirect_uri": DONE, "state": "s", **more}
+    answer = await send(api, "/t/tenant-a/oauth/logout", {"sec-fetch-site": "cross-site"}, fields)
+    assert answer.status_code == 303
+    location: str = answer.headers["location"]
+    assert id_token not in location
+    return location
+
+
+async def test_a_posted_id_token_is_believed_too(api: Api, flow: Flow) -> None:
+    """With an ID token of the very session in a form, the session ends without a question as well (§2)."""
+    location = await posted(api, (await flow.tokens())["id_token"])
+    assert await is_signed_in(api)
+    answer = await api.call("GET", location, headers=cookie(api))
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{DONE}&state=s")
+    assert not await is_signed_in(api)
+
+
+@pytest.mark.parametrize("wrong", ["late", "another session", "another client", "changed", "no time", "long", "none"])
+async def test_a_ticket_is_for_one_session_one_client_and_a_minute(
+    api: Api, flow: Flow, clock: SetClock, wrong: str
+) -> None:
+    """What a posted ID token proved holds for its session and client, a minute long; else the user is asked (§2)."""
+    location = await posted(api, (await flow.tokens())["id_token"])
+    fields = dict(parse_qsl(urlsplit(location).query))
+    who = "viewer_a" if wrong == "another session" else "editor_a"
+    if wrong == "late":
+        clock.advance(60_000)
+    elif wrong == "another client":
+        fields["client_id"] = (await Flow.begin(api, post_logout_redirect_uris=(DONE,))).client.id
+    elif wrong == "none":
+        del fields["ticket"]
+    else:
+        fields["ticket"] = {
+            "changed": str(int(fields["ticket"].partition(".")[0]) + 1) + "." + fields["ticket"].partition(".")[2],
+            "no time": "." + fields["ticket"].partition(".")[2],
+            "long": "9" * 5_000 + ".x",
+        }.get(wrong, fields["ticket"])
+    page = await ask(api, who, **fields)
+    assert page.status_code == 200
+    assert "ticket" not in form_of(page)
+    assert await is_signed_in(api, who)
+
+
+async def test_a_ticket_is_good_until_its_last_moment(api: Api, flow: Flow, clock: SetClock) -> None:
+    """Just before its minute is over it still holds."""
+    location = await posted(api, (await flow.tokens())["id_token"])
+    clock.advance(60_000 - 1 - clock.now_ms() % 1_000)
+    assert (await api.call("GET", location, headers=cookie(api))).headers["location"] == f"{DONE}&state=s"
+
+
 async def test_a_posted_request_comes_back_by_get(api: Api, flow: Flow) -> None:
-    """A form of the client's site brings no cookie: the browser comes back by a GET, without the ID token in it."""
-    tokens = await flow.tokens()
-    fields = {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": DONE, "state": "s", "ui_locales": "ko"}
+    """A form of the client's site brings no cookie: the browser comes back by a GET, and without an ID token is asked."""
+    fields = {"client_id": flow.client.id, "post_logout_redirect_uri": DONE, "state": "s", "ui_locales": "ko"}
     answer = await send(api, "/t/tenant-a/oauth/logout", {}, fields)
     assert answer.status_code == 303
     parts = urlsplit(answer.headers["location"])

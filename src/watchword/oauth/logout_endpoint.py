@@ -15,6 +15,7 @@ from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.callers.call import Call
 from watchword.credentials.access_token import IssuerNames
+from watchword.credentials.logout_ticket import LogoutTickets
 from watchword.credentials.session_token import SessionProof, SessionTokens
 from watchword.db.database import Database, Transaction
 from watchword.oauth.client_metadata_documents import ClientFinder
@@ -48,6 +49,7 @@ class LogoutEndpoint:
         finder: ClientFinder,
         tokens: SessionTokens,
         id_tokens: IdTokens,
+        tickets: LogoutTickets,
         names: IssuerNames,
         sessions: PageSessions,
         pages: Pages,
@@ -57,6 +59,7 @@ class LogoutEndpoint:
         self._finder = finder
         self._tokens = tokens
         self._id_tokens = id_tokens
+        self._tickets = tickets
         self._names = names
         self._sessions = sessions
         self._pages = pages
@@ -69,6 +72,7 @@ class LogoutEndpoint:
         visit = await self._sessions.visit(call.request, call.now_ms, ui_locales=request.ui_locales)
         if visit.signed_in is None:
             return self._go_on(call, wish, visit)
+        wish = self._with_ticket(request, wish, visit.signed_in, call.now_ms)
         if wish.session_id == visit.signed_in.session_id:
             await self._end(call, visit.signed_in, wish)
             return self._go_on(call, wish, visit)
@@ -77,13 +81,15 @@ class LogoutEndpoint:
     async def ask_posted(self, call: Call) -> Response:
         """Come back by GET: with a form of another site browsers send no cookie of ours along.
 
-        The ID token stays out of the address, so that the user is asked.
+        The ID token stays out of the address; a ticket says in its place which session it was of.
         """
         request: LogoutRequest = call.body
         wish = await self._read(call, request)
         kept = _kept(request, wish)
         if request.ui_locales is not None:
             kept["ui_locales"] = request.ui_locales
+        if wish.session_id is not None and wish.client is not None:
+            kept["ticket"] = self._tickets.make(wish.session_id, wish.client.id, call.now_ms)
         return redirect_to(f"{_path(call, 'logout')}?{urlencode(kept)}")
 
     async def decide(self, call: Call) -> Response:
@@ -119,6 +125,14 @@ class LogoutEndpoint:
         if hint is not None and (client is None or not self._is_of(hint, client)):
             hint = None
         return _Wish(None if hint is None else hint.session_id, client, _location(client, request))
+
+    def _with_ticket(self, request: LogoutRequest, wish: _Wish, user: SessionProof, now_ms: int) -> _Wish:
+        """Take the ticket of a posted request for the ID token that came in it."""
+        if request.ticket is None or wish.client is None:
+            return wish
+        if not self._tickets.is_good(request.ticket, user.session_id, wish.client.id, now_ms):
+            return wish
+        return msgspec.structs.replace(wish, session_id=user.session_id)
 
     async def _find_hint(self, token: str, now_ms: int) -> IdTokenHint | None:
         """Read the ID token; one that proves nothing, because its key has ended perhaps, is as none."""

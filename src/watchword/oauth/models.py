@@ -346,13 +346,17 @@ class StoredCode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogoutRequest(msgspec.Struct, kw_only=True):
-    """What a client asks at the end of a session (OpenID Connect RP-Initiated Logout §2)."""
+    """What a client asks at the end of a session (OpenID Connect RP-Initiated Logout §2).
+
+    Shapes: ``ticket`` is our own word that the client has just shown the ID token, which came as a form.
+    """
 
     id_token_hint: str | None = None
     client_id: str | None = None
     post_logout_redirect_uri: str | None = None
     state: str | None = None
     ui_locales: str | None = None
+    ticket: str | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(client_id={self.client_id!r})"
