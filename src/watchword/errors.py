@@ -130,13 +130,22 @@ class KeyNotProvedError(NotAuthenticatedError):
 
 
 class ExpiredSessionTokenError(WatchwordError):
-    """The session token was good and has expired; the session can be refreshed or begun anew."""
+    """The session token was good and has expired; the session can be refreshed or begun anew.
+
+    That is the answer from ``from_ms`` until before ``until_ms`` (Unix time), unless one of ``subjects`` is withdrawn.
+    """
 
     status = 419
     name = "TokenExpired"
     code = "TOKEN_EXPIRED"
     oauth_code = "invalid_token"
     sentence = "The token has expired; refresh it or log in again"
+
+    def __init__(self, *, subjects: tuple[str, ...] = (), from_ms: int = 0, until_ms: int = 0) -> None:
+        super().__init__()
+        self.subjects = subjects
+        self.from_ms = from_ms
+        self.until_ms = until_ms
 
 
 # 403

@@ -117,16 +117,17 @@ class _RequestTexts:
     Every request has a line, and little in it is its own: rendered whole, in batches, it took a fifth of an answer.
     """
 
-    __slots__ = ("_begin", "_callers", "_is_json", "_outcomes")
+    __slots__ = ("_begin", "_callers", "_ends", "_is_json", "_outcomes")
 
     def __init__(self, log_format: LogFormat) -> None:
         self._is_json = log_format == "json"
         self._begin = ("", "")
         self._outcomes: dict[tuple[str, str, int], str] = {}
         self._callers: dict[tuple[str, str, str], str] = {}
+        self._ends: dict[str, str] = {}
 
     def render(self, line: RequestLine) -> str:
-        """Return the whole line; a reason may be new each time, so that it is never kept."""
+        """Return the whole line."""
         if self._begin[0] != line.at:
             self._begin = (line.at, self._render_begin(line))
         outcome = self._outcomes.get((line.method, line.route, line.status))
@@ -135,7 +136,10 @@ class _RequestTexts:
         caller = self._callers.get((line.tenant, line.caller, line.credential))
         if caller is None:
             caller = _keep(self._callers, (line.tenant, line.caller, line.credential), self._render_caller(line))
-        return f"{self._begin[1]}{line.request_id}{outcome}{line.microseconds}{caller}{self._render_end(line)}"
+        end = self._ends.get(line.reason)
+        if end is None:
+            end = _keep(self._ends, line.reason, self._render_end(line))
+        return f"{self._begin[1]}{line.request_id}{outcome}{line.microseconds}{caller}{end}"
 
     def _render_begin(self, line: RequestLine) -> str:
         if self._is_json:

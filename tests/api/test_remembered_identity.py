@@ -220,6 +220,20 @@ async def test_a_remembered_token_expires(reader: Reader, clock: SetClock, moved
     assert [await reader.status("admin_a", ME) for _ in range(2)] == [status, status]
 
 
+async def test_an_expired_token_is_refused_as_what_it_is_now(api: Api, reader: Reader, clock: SetClock) -> None:
+    """It gets 419 each time, 401 from the request after its user was disabled, and counts again if the clock was wrong."""
+    await warm(reader, "editor_a")
+    now_ms = clock.now_ms()
+    clock.set_now(now_ms + TTL_MS)
+    assert [await reader.status("editor_a") for _ in range(3)] == [419, 419, 419]
+    clock.set_now(now_ms)
+    assert [await reader.status("editor_a") for _ in range(2)] == [200, 200]
+    clock.set_now(now_ms + TTL_MS)
+    assert [await reader.status("editor_a") for _ in range(2)] == [419, 419]
+    await api.application.users.disable_user(api.world.users["editor_a"], clock.now_ms())
+    assert [await reader.status("editor_a") for _ in range(2)] == [401, 401]
+
+
 async def test_a_clock_that_goes_back_lets_no_future_token_in(reader: Reader, clock: SetClock) -> None:
     """A remembered token of the future is refused once the clock is set back before its making."""
     await warm(reader, "admin_a")

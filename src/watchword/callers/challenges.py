@@ -51,7 +51,7 @@ class Challenges:
             value = self._challenge(scheme, "insufficient_scope", error.scope, tenant_slug)
         else:
             return error.headers
-        kept = tuple(header for header in error.headers if header[0] != "www-authenticate")
+        kept = [header for header in error.headers if header[0] != "www-authenticate"]
         return (*kept, ("www-authenticate", value))
 
     def _challenge(self, scheme: str, code: str | None, scope: str | None, tenant_slug: str | None) -> str:

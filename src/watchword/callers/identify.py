@@ -21,6 +21,7 @@ from watchword.credentials.dpop import DpopProofs, ProvedRequest
 from watchword.credentials.session_token import SessionProof, SessionTokens
 from watchword.credentials.verified import VerifiedCache
 from watchword.errors import (
+    ExpiredSessionTokenError,
     KeyNotProvedError,
     NetworkNotAllowedError,
     NotAuthenticatedError,
@@ -53,9 +54,9 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class _Remembered(msgspec.Struct, frozen=True):
-    """An identity that one header alone gave, and when it is good, in Unix milliseconds."""
+    """An identity that one header alone gave, None for an expired token's, and when that holds, in Unix milliseconds."""
 
-    identity: Identity
+    identity: Identity | None
     from_ms: int
     until_ms: int
 
@@ -88,6 +89,7 @@ class Identifier:
 
         Raises:
             NotAuthenticatedError: that header was refused for good.
+            ExpiredSessionTokenError: it named a session whose token has expired.
         """
         digest = digest_of_only_header(request)
         if digest is None:
@@ -98,6 +100,8 @@ class Identifier:
         remembered = self._remembered.find(digest, _Remembered)
         if remembered is None or not remembered.from_ms <= now_ms < remembered.until_ms:
             return None
+        if remembered.identity is None:
+            raise ExpiredSessionTokenError
         return remembered.identity
 
     async def identify(self, request: Request, now_ms: int) -> Identity | None:
@@ -116,6 +120,11 @@ class Identifier:
         except NotAuthenticatedError as error:
             if error.is_final and digest is not None:
                 request.head.derived[_REFUSED] = error.cause
+            raise
+        except ExpiredSessionTokenError as error:
+            if digest is not None:
+                kept = _Remembered(None, error.from_ms, error.until_ms)
+                self._remembered.remember(digest, kept, error.subjects, mark=mark)
             raise
         if identity is not None and digest is not None:
             self._remember(digest, identity, mark)

@@ -171,7 +171,9 @@ class SessionTokens:
             raise NotAuthenticatedError(reason="the token was issued in the future")
         # On or after the expiration time is too late (RFC 7519 §4.1.4).
         if now_ms >= proof.good_until_ms:
-            raise ExpiredSessionTokenError
+            raise ExpiredSessionTokenError(
+                subjects=proof.subjects, from_ms=proof.good_until_ms, until_ms=remembered.retires_at_ms
+            )
         return proof
 
     async def begin(self, tx: Transaction, user_id: str, *, now_ms: int, address: str, user_agent: str) -> IssuedToken:
