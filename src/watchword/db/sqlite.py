@@ -26,9 +26,10 @@ from watchword.db.sqlite_file import SqliteFile, Synchronous
 from watchword.db.sqlite_writer import SqliteWriter
 from watchword.errors import ScanTooLongError, UnavailableError, WatchwordError
 
-_KEY_READER_CACHE_KIB: Final = 16_000
+_KEY_READER_CACHE_KIB: Final = 12_000
 _SCAN_READER_CACHE_KIB: Final = 4_000
-"""Pages that a connection keeps; the rest is the system's, and a commit by another connection empties them anyway."""
+"""Pages that a connection keeps; the rest is the system's, and a commit by another connection empties them anyway.
+What 2,000 products among 100,000 lie on fits in; among a million a third more would save 0.3 µs of a read."""
 
 _STEPS_BETWEEN_LOOKS: Final = 5_000
 """Steps of SQLite's machine between two looks at the clock: some 0.1 ms, so that looking costs nothing."""

@@ -68,17 +68,18 @@ class DocumentReader:
 
     async def answer_one(self, call: Call, document_id: str) -> Response:
         """Answer the document of this id, whatever the path named it by."""
-        require_access(self._collection.data, "read", call.known)
+        caller = call.known
+        require_access(self._collection.data, "read", caller)
         select = parse_document_query(call.request.query, self._collection)
         if self._collection.id_pattern.fullmatch(document_id) is None:
             raise NotFoundError
-        stored = await self._queries.find(call.tenant_id, call.mode, document_id)
-        if stored is None or not is_visible(stored.counted_value, held_facet(self._collection.data, call.known)):
+        stored = await self._queries.find(caller.tenant_id, caller.mode, document_id)
+        if stored is None or not is_visible(stored.counted_value, held_facet(self._collection.data, caller)):
             raise NotFoundError
         if select is not None:
             # The tag names the whole document, so a cut one goes without.
             return Response(200, select.cut(stored.text).encode(), self._lines)
-        etag = b"etag: " + make_etag(stored.version).encode() + b"\r\n"
+        etag = b"etag: %b\r\n" % make_etag(stored.version).encode()
         if is_unchanged(call.request.header(b"if-none-match"), stored.version):
             return Response(304, b"", self._lines.removeprefix(JSON_TYPE) + etag)
         return Response(200, stored.text.encode(), self._lines + etag)
