@@ -11,13 +11,14 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_me_shows_the_user_as_documented(house: House) -> None:
-    """``me`` answers id, e-mail, role and tenants, and Payload's fields beside them."""
+    """``me`` answers id, e-mail, role and tenants, and Payload's fields and the session's id beside them."""
     tenant = await house.make_tenant()
     user = await house.make_user()
     await house.join(tenant, user, "tenant-editor")
     token = await house.token()
     answer = await house.call("GET", "me", token=token)
     assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
+    assert answer.body.pop("session").startswith("ses_")
     assert answer.body == {
         "user": {
             "id": user.id,

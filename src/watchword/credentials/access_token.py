@@ -58,7 +58,7 @@ class ActingParty(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AccessClaims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The claims of an access token (RFC 9068 §2.2); ``scope`` is space-separated, ``grant`` is our own.
+    """The claims of an access token (RFC 9068 §2.2); ``scope`` is space-separated, ``mode`` and ``grant`` are our own.
 
     Shapes: ``aud`` lists the resources it is for (RFC 8707), ``iat`` and ``exp`` are Unix seconds.
     """
@@ -71,6 +71,7 @@ class AccessClaims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     iat: int
     exp: int
     scope: str = ""
+    mode: str = "live"
     grant: str | None = None
     auth_time: int | None = None
     cnf: Confirmation | None = None

@@ -87,6 +87,7 @@ class TokenIssuer:
             iat=now_s,
             exp=ends_at_s if wanted.ends_at_s is None else min(ends_at_s, wanted.ends_at_s),
             scope=" ".join(wanted.scopes),
+            mode=client.mode,
             grant=wanted.grant_id,
             auth_time=wanted.authenticated_at_s,
             cnf=None if wanted.jkt is None else Confirmation(jkt=wanted.jkt),

@@ -183,6 +183,7 @@ class Account:
 def _show(session: SessionProof, call: Call) -> bytes:
     answer = MeAnswer(
         user=answer_for_session(session, call.tenant_id),
+        session=session.session_id,
         exp=session.expires_at_s,
         token=UNSET if call.known.from_cookie else call.token or UNSET,
     )

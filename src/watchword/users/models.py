@@ -161,9 +161,10 @@ class RefreshAnswer(Concealed, frozen=True, kw_only=True, rename="camel"):
 
 
 class MeAnswer(Concealed, frozen=True, kw_only=True):
-    """Who is signed in; ``token`` is left out where it came in the cookie."""
+    """Who is signed in; ``session`` is its id; ``token`` is left out where it came in the cookie."""
 
     user: UserAnswer
+    session: str
     exp: int
     token: str | UnsetType = UNSET
     collection: Literal["users"] = "users"

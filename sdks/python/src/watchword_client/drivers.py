@@ -5,19 +5,23 @@ from __future__ import annotations
 import inspect
 import ssl
 import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, TypeVar, cast
 
 import anyio
 import httpx2
 
 from watchword_client.clock import Clock
-from watchword_client.errors import WatchwordError, setup_error
+from watchword_client.errors import WatchwordError, refusal, setup_error
 from watchword_client.flow import Alone, Failure, Flow, Outgoing, Reply, Send, Step, Tell, Wait
 
 T = TypeVar("T")
 
 _IDLE_SECONDS: Final = 4.0
 """How long a connection is kept for the next request: less than the five seconds after which servers hang up."""
+
+_OK: Final = 200
 
 
 class BlockingDriver:
@@ -134,8 +138,34 @@ def _limits() -> httpx2.Limits:
     return httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_IDLE_SECONDS)
 
 
+@contextmanager
+def open_events(
+    url: str, headers: Mapping[str, str], *, trust: bool | ssl.SSLContext, silence_seconds: float
+) -> Iterator[Iterator[bytes]]:
+    """Open an answer that goes on and give what comes in pieces; one that is silent for long is given up.
+
+    Raises:
+        WatchwordError: it was refused, or could not be had.
+    """
+    timeout = httpx2.Timeout(silence_seconds)
+    try:
+        with (
+            httpx2.Client(verify=trust, timeout=timeout) as http,
+            http.stream("GET", url, headers=dict(headers)) as answer,
+        ):
+            if answer.status_code != _OK:
+                raise refusal(answer.status_code, _reply_headers(answer), answer.read(), now=0)
+            yield answer.iter_raw()
+    except httpx2.RequestError as error:
+        raise WatchwordError("The events do not come.", code=_failure(error).code, name="NetworkError") from error
+
+
 def _reply(answer: httpx2.Response) -> Reply:
-    return Reply(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.content)
+    return Reply(answer.status_code, _reply_headers(answer), answer.content)
+
+
+def _reply_headers(answer: httpx2.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in answer.headers.items()}
 
 
 def _failure(error: httpx2.RequestError) -> Failure:
