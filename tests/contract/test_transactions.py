@@ -8,7 +8,14 @@ import pytest
 
 from contract.backends import ADD_THING, Backend, add_things, count_things
 from watchword.db.database import Database, Statement, Transaction
-from watchword.errors import ConflictError, DuplicateError, InternalError, NotFoundError, WatchwordError
+from watchword.errors import (
+    ConflictError,
+    DuplicateError,
+    InternalError,
+    MalformedRequestError,
+    NotFoundError,
+    WatchwordError,
+)
 
 FIND = Statement("SELECT id FROM things WHERE id = $1")
 SPEND = Statement("UPDATE things SET amount = amount - 1 WHERE id = $1 AND amount > 0")
@@ -52,6 +59,23 @@ async def test_a_change_says_how_many_rows_it_touched(database: Database) -> Non
         ]
 
     assert await database.transaction(work) == [0, 1, 3, 0, 2]
+
+
+async def test_many_rows_are_changed_in_one_go(database: Database) -> None:
+    """A change is run for each row of parameters, none of them twice, and none where there are no rows."""
+    rows = [(f"many {number}",) for number in range(300)]
+    await database.transaction(lambda tx: tx.execute_many(ADD_THING, rows))
+    await database.transaction(lambda tx: tx.execute_many(ADD_THING, []))
+    assert await count_things(database) == 300
+
+
+@pytest.mark.parametrize("bad", [("a",), ("with\x00nul",)])
+async def test_one_bad_row_undoes_the_many(database: Database, bad: tuple[str]) -> None:
+    """A row that is refused loses the transaction with all rows before it and behind it."""
+    await add_things(database, "a")
+    with pytest.raises((DuplicateError, MalformedRequestError)):
+        await database.transaction(lambda tx: tx.execute_many(ADD_THING, [("b",), bad, ("c",)]))
+    assert await count_things(database) == 1
 
 
 async def test_whatever_the_work_raises_undoes_all_of_it(database: Database) -> None:

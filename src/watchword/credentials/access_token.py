@@ -16,13 +16,14 @@ from watchword.credentials.ended_subject import EndedSubject
 from watchword.credentials.issuer_keys import IssuerKeys
 from watchword.credentials.oauth_queries import (
     OriginFacts,
+    StoredOpaqueToken,
     TokenFacts,
     find_opaque_claims,
     find_origin_facts,
     find_token_facts,
-    insert_opaque_token,
     insert_revoked_token,
 )
+from watchword.credentials.opaque_tokens import OpaqueTokens
 from watchword.credentials.scope_sets import narrow
 from watchword.credentials.signed_jwt import TOKEN_CHARACTERS_MAX, open_jwt, sign_jwt
 from watchword.credentials.signing import SigningAlgorithm
@@ -38,6 +39,10 @@ _SIGNED_PREFIX: Final = "eyJ0eXAiOiJhdCtqd3Qi"
 """How the header of ours begins in base64url: ``{"typ":"at+jwt"``. No other token of ours begins so."""
 
 _OPAQUE_BYTES: Final = 32
+_TIME_CHARACTERS: Final = 12
+"""An opaque token begins with its time, as hexadecimal milliseconds, so that rows stand in the order of their making: new
+ones share a few pages of the index, where hashes alone would each change another."""
+
 _JTI_BYTES: Final = 16
 _FUTURE_SECONDS_MAX: Final = 60
 """How far ahead of this machine's clock a token may have been issued: the skew of nodes."""
@@ -151,6 +156,7 @@ class AccessTokens:
         self._database = database
         self._generations = generations
         self._cache = cache
+        self._opaque = OpaqueTokens(database)
         self.keys = keys
         self.names = names
 
@@ -161,17 +167,19 @@ class AccessTokens:
             self.keys, tenant_id, encoded, token_type=ACCESS_TOKEN_TYPE, algorithm=algorithm, now_ms=now_ms
         )
 
-    async def store(self, tx: Transaction, claims: AccessClaims) -> str:
-        """Store the claims under a new opaque token and return it."""
-        token = OPAQUE_PREFIX + secrets.token_urlsafe(_OPAQUE_BYTES)
-        await insert_opaque_token(
-            tx,
-            token_hash=_hash(token),
-            jti=claims.jti,
-            client_id=claims.client_id,
-            grant_id=claims.grant,
-            claims=msgspec.json.encode(claims).decode(),
-            expires_at_ms=claims.exp * 1000,
+    async def store(self, claims: AccessClaims, *, now_ms: int) -> str:
+        """Store the claims under a new opaque token and return it; every process knows it from then on."""
+        token = f"{OPAQUE_PREFIX}{now_ms:0{_TIME_CHARACTERS}x}{secrets.token_urlsafe(_OPAQUE_BYTES)}"
+        encoded = msgspec.json.encode(claims).decode()
+        await self._opaque.store(
+            StoredOpaqueToken(
+                token_key=_stored_key(token, _hash(token)),
+                jti=claims.jti,
+                client_id=claims.client_id,
+                grant_id=claims.grant,
+                claims=encoded,
+                expires_at_ms=claims.exp * 1000,
+            )
         )
         return token
 
@@ -253,11 +261,11 @@ class AccessTokens:
 
     async def _read(self, token: str, digest: bytes, now_ms: int) -> MadeToken:
         if token.startswith(OPAQUE_PREFIX):
-            return await self._find_claims(digest)
+            return await self._find_claims(_stored_key(token, digest))
         return await self._verify(token, now_ms)
 
-    async def _find_claims(self, token_hash: bytes) -> MadeToken:
-        stored = await find_opaque_claims(self._database, token_hash)
+    async def _find_claims(self, token_key: bytes) -> MadeToken:
+        stored = await find_opaque_claims(self._database, token_key)
         if stored is None:
             raise NotAuthenticatedError(reason="the opaque access token is unknown")
         return MadeToken(msgspec.json.decode(stored, type=AccessClaims))
@@ -332,6 +340,11 @@ def _proof_of(made: MadeToken, facts: TokenFacts, origins: OriginFacts) -> Acces
 
 def _token_subject(jti: str) -> str:
     return f"token:{jti}"
+
+
+def _stored_key(token: str, token_hash: bytes) -> bytes:
+    """Return under what an opaque token is stored: its time, which is no secret, and the hash of all of it."""
+    return token[len(OPAQUE_PREFIX) :][:_TIME_CHARACTERS].encode() + token_hash
 
 
 def _hash(token: str) -> bytes:

@@ -5,7 +5,8 @@ A credential is what finds its tenant, so the look-ups of tokens and clients beg
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -99,6 +100,17 @@ class TokenFacts(msgspec.Struct, frozen=True):
     is_revoked: bool
 
 
+class StoredOpaqueToken(NamedTuple):
+    """An opaque access token as it is stored; ``token_key`` holds the hash of its text, ``claims`` is JSON."""
+
+    token_key: bytes
+    jti: str
+    client_id: str
+    grant_id: str | None
+    claims: str
+    expires_at_ms: int
+
+
 class OriginFacts(msgspec.Struct, frozen=True):
     """Whether all that a grant was made from still counts, when the first of it ends by itself, and what narrows it."""
 
@@ -150,24 +162,15 @@ async def find_origin_facts(reader: Reader, subjects: tuple[str, ...], now_ms: i
     )
 
 
-async def find_opaque_claims(reader: Reader, token_hash: bytes) -> str | None:
+async def find_opaque_claims(reader: Reader, token_key: bytes) -> str | None:
     """Return the stored claims of an opaque access token as JSON, or None."""
-    row = await reader.fetch_row(_FIND_OPAQUE, token_hash)
+    row = await reader.fetch_row(_FIND_OPAQUE, token_key)
     return None if row is None else str(row[0])
 
 
-async def insert_opaque_token(
-    tx: Transaction,
-    *,
-    token_hash: bytes,
-    jti: str,
-    client_id: str,
-    grant_id: str | None,
-    claims: str,
-    expires_at_ms: int,
-) -> None:
-    """Store an opaque access token."""
-    await tx.execute(_INSERT_OPAQUE, token_hash, jti, client_id, grant_id, claims, expires_at_ms)
+async def insert_opaque_tokens(tx: Transaction, tokens: Sequence[StoredOpaqueToken]) -> None:
+    """Store opaque access tokens."""
+    await tx.execute_many(_INSERT_OPAQUE, [tuple(token) for token in tokens])
 
 
 async def insert_revoked_token(tx: Transaction, jti: str, expires_at_ms: int) -> bool:

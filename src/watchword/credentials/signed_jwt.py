@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from watchword.credentials.compact_jws import decode_segment, encode_segment
-from watchword.credentials.issuer_keys import IssuerKey, IssuerKeys
+from watchword.credentials.issuer_keys import IssuerKeys
 from watchword.credentials.signing import SigningAlgorithm, is_signature
 from watchword.errors import NotAuthenticatedError
 
@@ -44,7 +45,7 @@ async def sign_jwt(
         UnavailableError: the database cannot be asked.
     """
     key = await keys.signing_key(tenant_id, algorithm, now_ms)
-    message = _header(key, token_type) + b"." + encode_segment(claims)
+    message = _header(token_type, key.algorithm, key.id) + b"." + encode_segment(claims)
     return (message + b"." + encode_segment(await key.sign(message))).decode("ascii")
 
 
@@ -64,13 +65,17 @@ async def open_jwt(keys: IssuerKeys, token: str, *, token_type: str, now_ms: int
         raise NotAuthenticatedError(reason="the token's key is none of ours")
     tenant_id, key = found
     # The header must be, byte for byte, the one that we write for this key: nothing in it can choose an algorithm.
-    if header != _header(key, token_type) or not is_signature(key.public, decode_segment(signature), message):
+    if header != _header(token_type, key.algorithm, key.id) or not is_signature(
+        key.public, decode_segment(signature), message
+    ):
         raise NotAuthenticatedError(reason="the token's header or signature is wrong")
     return OpenedJwt(tenant_id, key.ends_at_ms, decode_segment(payload))
 
 
-def _header(key: IssuerKey, token_type: str) -> bytes:
-    header = b'{"typ":"%b","alg":"%b","kid":"%b"}' % (token_type.encode(), key.algorithm.encode(), key.id.encode())
+@lru_cache(maxsize=1_000)
+def _header(token_type: str, algorithm: str, key_id: str) -> bytes:
+    """Write a header; kept, since few keys sign all tokens."""
+    header = b'{"typ":"%b","alg":"%b","kid":"%b"}' % (token_type.encode(), algorithm.encode(), key_id.encode())
     return encode_segment(header)
 
 

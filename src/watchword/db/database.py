@@ -58,6 +58,14 @@ class Transaction(Protocol):
         """
         ...
 
+    async def execute_many(self, statement: Statement, rows: Sequence[tuple[Value, ...]]) -> None:
+        """Run a change once for each row of parameters, in one go.
+
+        Raises:
+            DuplicateError: a unique index refuses a row; the transaction is lost.
+        """
+        ...
+
     def withdraw(self, *subjects: str) -> None:
         """Name subjects (``key:…``, ``session:…``, ``user:…``, ``tenant:…``) whose remembered proofs end at commit.
 

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Final, TypeVar, cast
 
 import asyncpg
@@ -221,6 +222,13 @@ class PostgresTransaction:
         )
         count = status.rpartition(" ")[2]
         return int(count) if count.isdecimal() else 0
+
+    async def execute_many(self, statement: Statement, rows: Sequence[tuple[Value, ...]]) -> None:
+        """Run a change once for each row of parameters; the server is sent all of them before it answers."""
+        await self._run(
+            lambda: self._connection.executemany(statement.postgres, rows, timeout=_ANSWER_SECONDS),
+            tuple(chain.from_iterable(rows)),
+        )
 
     def withdraw(self, *subjects: str) -> None:
         """Name subjects whose remembered proofs end at commit."""

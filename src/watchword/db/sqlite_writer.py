@@ -199,6 +199,11 @@ class SqliteTransaction:
         self._run(statement, parameters)
         return self._connection.changes()
 
+    async def execute_many(self, statement: Statement, rows: Sequence[tuple[Value, ...]]) -> None:
+        """Run a change once for each row of parameters."""
+        for row in rows:
+            self._run(statement, row)
+
     def withdraw(self, *subjects: str) -> None:
         """Name subjects whose remembered proofs end at commit."""
         self.withdrawn.extend(subjects)

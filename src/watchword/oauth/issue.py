@@ -12,7 +12,7 @@ from watchword.credentials.access_token import (
     IssuerNames,
     make_jti,
 )
-from watchword.db.database import Database, Transaction
+from watchword.db.database import Database
 from watchword.oauth.models import OAuthClient
 
 
@@ -70,11 +70,7 @@ class TokenIssuer:
                 client.tenant_id, claims, algorithm=settings.signing_algorithm, now_ms=now_ms
             )
             return IssuedAccessToken(text, claims)
-
-        async def store(tx: Transaction) -> str:
-            return await self._tokens.store(tx, claims)
-
-        return IssuedAccessToken(await self._database.transaction(store), claims)
+        return IssuedAccessToken(await self._tokens.store(claims, now_ms=now_ms), claims)
 
     def _claims(self, client: OAuthClient, wanted: Wanted, now_s: int) -> AccessClaims:
         ends_at_s = now_s + client.settings.access_ttl_seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from watchword.callers.permissions import SCOPE_PATTERN
@@ -15,6 +16,9 @@ IDENTITY_SCOPES: Final = ("openid", "profile", "email", "offline_access")
 
 ALL_OF_API: Final = ("*:*",)
 _SCOPES_MAX: Final = 50
+_KEPT_CHARACTERS_MAX: Final = 200
+"""Bounds the memory that kept choices take."""
+
 _TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 """The characters of a scope (RFC 6749 §3.3)."""
 
@@ -41,11 +45,21 @@ def require_scopes(client: OAuthClient, asked: str | None) -> tuple[str, ...]:
     Raises:
         InvalidScopeError: one of them is malformed, unknown, or more than the client may have.
     """
+    if asked is not None and len(asked) <= _KEPT_CHARACTERS_MAX:
+        return _chosen_kept(client.scopes, asked)
+    return _chosen(client.scopes, asked)
+
+
+def _chosen(allowed: tuple[str, ...] | None, asked: str | None) -> tuple[str, ...]:
     scopes = parse_scope(asked)
     if not scopes:
-        return ALL_OF_API if client.scopes is None else client.scopes
-    require_within(scopes, (*ALL_OF_API, *IDENTITY_SCOPES) if client.scopes is None else client.scopes)
+        return ALL_OF_API if allowed is None else allowed
+    require_within(scopes, (*ALL_OF_API, *IDENTITY_SCOPES) if allowed is None else allowed)
     return scopes
+
+
+_chosen_kept = lru_cache(maxsize=1_000)(_chosen)
+"""What short texts choose, which a client asks for again and again; what is refused is not kept."""
 
 
 def narrow_scopes(client: OAuthClient, granted: tuple[str, ...], asked: str | None) -> tuple[str, ...]:

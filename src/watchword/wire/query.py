@@ -5,6 +5,7 @@ Each parameter once: which of two would win is read differently by every parser 
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
@@ -15,6 +16,9 @@ from watchword.wire.json_body import describe_fault
 from watchword.wire.request import decode_percent
 
 PARAMETERS_MAX: Final = 200
+
+_PLAIN: Final = re.compile(rb"[A-Za-z0-9._~:/-]*")
+"""Text that says itself, as nearly all names and most values do."""
 
 Parsed = TypeVar("Parsed", bound=msgspec.Struct)
 
@@ -67,6 +71,8 @@ def _fields_of(struct: type[msgspec.Struct]) -> frozenset[str]:
 
 
 def _decode(text: bytes) -> str:
+    if _PLAIN.fullmatch(text) is not None:
+        return text.decode("ascii")
     try:
         decoded = decode_percent(text.replace(b"+", b" "))
     except ValueError as error:
