@@ -53,8 +53,11 @@ async def sign_in(page: Page) -> None:
     await page.press("#password", "Enter")
 
 
-async def test_a_person_signs_in_on_the_server_s_pages(pages: WebPages, client_id: str) -> None:
-    """The page that they come back to has a session, reads with it, and shows no code in its address."""
+async def test_a_person_signs_in_on_the_server_s_pages(pages: WebPages, client_id: str, installation: Api) -> None:
+    """The page that they come back to has a session, reads with it, and shows no code in its address.
+
+    Signing out gives the tokens back: they are dead at the server too (RFC 7009 §2).
+    """
     page = await leave(pages, client_id)
     await sign_in(page)
     await page.click("button[value=allow]")
@@ -69,6 +72,11 @@ async def test_a_person_signs_in_on_the_server_s_pages(pages: WebPages, client_i
     assert "authorization" in await pages.sent_to("/api/products")[0].all_headers()
     await page.evaluate("client.collections.users.refresh()")
     assert await page.evaluate("client.from('products').count().then(({ data }) => data.totalDocs)") == 12
+    bearer = {"authorization": f"Bearer {await page.evaluate('client.token')}"}
+    assert (await installation.call("GET", "/api/products", headers=bearer)).status_code == 200
+    await page.evaluate("client.collections.users.logout()")
+    assert await page.evaluate("states") == [True, False]
+    assert (await installation.call("GET", "/api/products", headers=bearer)).status_code == 401
 
 
 async def test_who_says_no_is_heard(pages: WebPages, client_id: str) -> None:

@@ -146,6 +146,22 @@ async def test_a_missing_document_is_no_data(node: NodePrograms, environment: di
     assert await run(node, source, environment) == [None, "NOT_FOUND"]
 
 
+@pytest.mark.parametrize("text", ["", ".", ".."])
+async def test_no_id_leads_elsewhere(node: NodePrograms, environment: dict[str, str], text: str) -> None:
+    """What would be another path is refused before anything is sent; all else is one segment, whatever it holds."""
+    source = (
+        "const sent = []\n"
+        "const spied = (url, init) => (sent.push(url.replace(process.env.WATCHWORD_URL, '')), fetch(url, init))\n"
+        "const client = createServerClient({ clientKey, secretKey, fetch: spied })\n"
+        f"const refused = await client.from('products').remove('{text}')\n"
+        f"const order = await client.api.getOrder({{ orderNumber: '{text}' }})\n"
+        "const { error } = await client.from('products').findById('../orders?x#y')\n"
+        "tell([refused.error.code, order.error.code, error.code, sent])"
+    )
+    sent = ["/api/products/..%2Forders%3Fx%23y"]
+    assert await run(node, source, environment) == ["WRONG_ID", "WRONG_ID", "NOT_FOUND", sent]
+
+
 async def test_every_word_of_a_query_arrives(node: NodePrograms, environment: dict[str, str]) -> None:
     """Filters nest, lists hold commas, fields are chosen, and several fields sort."""
     source = (

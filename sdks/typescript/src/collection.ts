@@ -1,5 +1,6 @@
 // A collection's documents: read, counted, walked through page by page, and written where the types allow it.
 import { WatchwordError } from './errors.js'
+import { segment } from './path.js'
 import { writeQuery, type FindOptions } from './query.js'
 import type { Answer, RateLimit, Request, Send } from './transport.js'
 
@@ -59,10 +60,10 @@ export interface Collection<E extends Entry> extends ReadCollection<E> {
   remove(id: string): Promise<Result<E['document']>>
 }
 
-/** Wait for an answer and give what `read` makes of it, or the error. */
-export async function resultOf<T>(answering: Promise<Answer>, read: (body: any) => T): Promise<Result<T>> {
+/** Send and give what `read` makes of the answer, or the error. */
+export async function resultOf<T>(send: () => Promise<Answer>, read: (body: any) => T): Promise<Result<T>> {
   try {
-    const { body, rateLimit } = await answering
+    const { body, rateLimit } = await send()
     return { data: read(body), rateLimit }
   } catch (error) {
     if (error instanceof WatchwordError) return { error }
@@ -73,9 +74,9 @@ export async function resultOf<T>(answering: Promise<Answer>, read: (body: any) 
 /** Make the collection of a name. */
 export function makeCollection<E extends Entry>(send: Send, slug: string): Collection<E> {
   type T = E['document']
-  const path = `/api/${encodeURIComponent(slug)}`
-  const one = (id: string) => `${path}/${encodeURIComponent(id)}`
-  const written = (request: Request) => resultOf<T>(send(request), (body) => body.doc)
+  const path = `/api/${segment(slug)}`
+  const one = (id: string) => `${path}/${segment(id)}`
+  const written = (request: () => Request) => resultOf<T>(async () => send(request()), (body) => body.doc)
 
   async function* pages(options: FindOptions<T> = {}) {
     for (let next: FindOptions<T> | undefined = options; next; ) {
@@ -88,18 +89,18 @@ export function makeCollection<E extends Entry>(send: Send, slug: string): Colle
   }
 
   const find = (options?: FindOptions<T>) =>
-    resultOf<Page<T>>(send({ method: 'GET', path: path + writeQuery(options) }), ({ docs, ...pagination }) => ({ docs, pagination }))
+    resultOf<Page<T>>(() => send({ method: 'GET', path: path + writeQuery(options) }), ({ docs, ...pagination }) => ({ docs, pagination }))
 
   return {
     find,
-    findById: (id) => resultOf<T>(send({ method: 'GET', path: one(id) }), (body) => body),
-    count: (options) => resultOf(send({ method: 'GET', path: `${path}/count${writeQuery(options)}` }), (body) => body),
+    findById: (id) => resultOf<T>(async () => send({ method: 'GET', path: one(id) }), (body) => body),
+    count: (options) => resultOf(() => send({ method: 'GET', path: `${path}/count${writeQuery(options)}` }), (body) => body),
     pages,
     async *all(options) {
       for await (const page of pages(options)) yield* page.docs
     },
-    create: (data) => written({ method: 'POST', path, json: data }),
-    update: (id, data) => written({ method: 'PATCH', path: one(id), json: data }),
-    remove: (id) => written({ method: 'DELETE', path: one(id) }),
+    create: (data) => written(() => ({ method: 'POST', path, json: data })),
+    update: (id, data) => written(() => ({ method: 'PATCH', path: one(id), json: data })),
+    remove: (id) => written(() => ({ method: 'DELETE', path: one(id) })),
   }
 }

@@ -1,5 +1,6 @@
 // OAuth in a browser: a person signs in on the server's own pages and comes back with a code (RFC 6749 §4.1, RFC 7636).
 import { WatchwordError } from './errors.js'
+import { segment } from './path.js'
 import { base64url, randomText } from './random.js'
 import { keepTokens, type Session, type TokenAnswer } from './session.js'
 import type { Send } from './transport.js'
@@ -45,12 +46,14 @@ interface Waiting {
   redirectUri: string
   issuer: string
   tokenEndpoint: string
+  revocationEndpoint: string
 }
 
 interface Metadata {
   issuer: string
   authorization_endpoint: string
   token_endpoint: string
+  revocation_endpoint: string
 }
 
 /** Make the OAuth of a browser client. */
@@ -58,11 +61,11 @@ export function makeBrowserOAuth(transport: Send, session: Session, name: string
   const place = `${name}:oauth`
 
   async function authorizeUrl({ tenant, clientId, redirectUri = location.origin + location.pathname, ...asked }: AuthorizeOptions) {
-    const path = `/.well-known/oauth-authorization-server${tenant ? `/t/${tenant}` : ''}`
+    const path = `/.well-known/oauth-authorization-server${tenant ? `/t/${segment(tenant)}` : ''}`
     const metadata = (await transport({ method: 'GET', path })).body as Metadata
     const [state, verifier] = [randomText(), randomText()]
-    const { issuer, token_endpoint: tokenEndpoint } = metadata
-    const waiting: Waiting = { state, verifier, clientId, redirectUri, issuer, tokenEndpoint }
+    const { issuer, token_endpoint: tokenEndpoint, revocation_endpoint: revocationEndpoint } = metadata
+    const waiting: Waiting = { state, verifier, clientId, redirectUri, issuer, tokenEndpoint, revocationEndpoint }
     sessionStorage.setItem(place, JSON.stringify(waiting))
     const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier))
     const query = new URLSearchParams({
@@ -93,7 +96,7 @@ export function makeBrowserOAuth(transport: Send, session: Session, name: string
         throw oauthError('STATE_MISMATCH', 'This answer belongs to no request of this tab; sign in again.')
       }
       if (answer.error) throw oauthError(answer.error, answer.error_description ?? answer.error)
-      const { clientId, redirectUri, verifier, tokenEndpoint } = waiting as Waiting
+      const { clientId, redirectUri, verifier, tokenEndpoint, revocationEndpoint } = waiting as Waiting
       const { body } = await transport({
         method: 'POST',
         path: tokenEndpoint,
@@ -107,7 +110,7 @@ export function makeBrowserOAuth(transport: Send, session: Session, name: string
         },
       })
       const tokens = body as TokenAnswer
-      session.begin(keepTokens(tokens, { clientId, tokenEndpoint }))
+      session.begin(keepTokens(tokens, { clientId, tokenEndpoint, revocationEndpoint }))
       return { scope: tokens.scope, idToken: tokens.id_token }
     },
   }

@@ -1,5 +1,6 @@
 // Orders, for servers: made at once with their stock, and walked through their life.
 import { resultOf, type Result } from './collection.js'
+import { segment } from './path.js'
 import type { Send } from './transport.js'
 
 export type OrderStatus =
@@ -112,11 +113,11 @@ export interface Orders {
 
 /** Make the orders of a server client. */
 export function makeOrders(send: Send): Orders {
-  const path = (orderNumber: string) => `/api/orders/by-number/${encodeURIComponent(orderNumber)}`
+  const path = (orderNumber: string) => `/api/orders/by-number/${segment(orderNumber)}`
   return {
-    createOrder: (order) => resultOf(send({ method: 'POST', path: '/api/orders', json: order }), (body) => body.doc),
+    createOrder: (order) => resultOf(() => send({ method: 'POST', path: '/api/orders', json: order }), (body) => body.doc),
     updateOrder: ({ orderNumber, ...change }) =>
-      resultOf(send({ method: 'PATCH', path: path(orderNumber), json: change }), (body) => body.doc),
-    getOrder: ({ orderNumber }) => resultOf(send({ method: 'GET', path: path(orderNumber) }), (body) => body),
+      resultOf(async () => send({ method: 'PATCH', path: path(orderNumber), json: change }), (body) => body.doc),
+    getOrder: ({ orderNumber }) => resultOf(async () => send({ method: 'GET', path: path(orderNumber) }), (body) => body),
   }
 }

@@ -1,4 +1,5 @@
 // OAuth for servers: a client that acts for itself (RFC 6749 §4.4), and one credential for a narrower one (RFC 8693).
+import { segment } from './path.js'
 import type { TokenAnswer } from './session.js'
 import type { Send } from './transport.js'
 
@@ -51,7 +52,7 @@ export function makeServerOAuth(send: Send, secretKey: string): ServerOAuth {
     const pair = [clientId, clientSecret].map((part) => new URLSearchParams({ part }).toString().slice(5)).join(':')
     const { body } = await send({
       method: 'POST',
-      path: `${tenant ? `/t/${encodeURIComponent(tenant)}` : ''}/oauth/token`,
+      path: `${tenant ? `/t/${segment(tenant)}` : ''}/oauth/token`,
       headers: { Authorization: `Basic ${btoa(pair)}` },
       form: { ...form, scope, resource },
     })

@@ -44,8 +44,8 @@ export interface Kept extends Life {
   /** None in cookie mode. */
   token?: string | undefined
   user?: User | undefined
-  /** Where an OAuth refresh token is traded, and the token. */
-  oauth?: { refresh?: string | undefined; clientId: string; tokenEndpoint: string } | undefined
+  /** Of an OAuth session: where its refresh token is traded and given back, and the token. */
+  oauth?: { refresh?: string | undefined; clientId: string; tokenEndpoint: string; revocationEndpoint: string } | undefined
 }
 
 export interface Session {
@@ -99,8 +99,12 @@ export function makeSession(transport: Send, name: string, options: SessionOptio
 
   /** The same in every tab and for the next visit. */
   function share(next: Kept | undefined, isNew?: boolean, error?: WatchwordError): void {
-    if (next) storage?.setItem(name, JSON.stringify(next))
-    else storage?.removeItem(name)
+    try {
+      if (next) storage?.setItem(name, JSON.stringify(next))
+      else storage?.removeItem(name)
+    } catch {
+      // A storage that is full or forbidden takes nothing: the session lasts as long as the page.
+    }
     tabs?.tell([next, !!isNew])
     take(next, isNew, error)
   }

@@ -1,7 +1,8 @@
 // People: sign in and out, one's own account and sessions, registration and recovery.
 import { WatchwordError } from './errors.js'
 import { lifeOf } from './life.js'
-import type { Session, User } from './session.js'
+import { segment } from './path.js'
+import type { Kept, Session, User } from './session.js'
 import type { Send } from './transport.js'
 
 /** A session that has just begun; `token` is missing in cookie mode, `exp` is Unix seconds. */
@@ -57,6 +58,14 @@ export interface Users {
   verifyEmail(code: string): Promise<{ message: string }>
 }
 
+/** Give an OAuth session back (RFC 7009): with the refresh token goes everything that hangs on it. */
+const revoke = (transport: Send, { token, oauth }: Kept) =>
+  transport({
+    method: 'POST',
+    path: oauth!.revocationEndpoint,
+    form: { token: oauth!.refresh ?? token, client_id: oauth!.clientId },
+  })
+
 /** Make the users of a client. */
 export function makeUsers(transport: Send, session: Session, inCookie: boolean): Users {
   const post = async (path: string, json?: unknown) =>
@@ -81,7 +90,7 @@ export function makeUsers(transport: Send, session: Session, inCookie: boolean):
     refresh: () => session.renew(),
     register: (account) => post('register', account),
     forgotPassword: (email) => post('forgot-password', { email }),
-    verifyEmail: (code) => post(`verify/${encodeURIComponent(code)}`),
+    verifyEmail: async (code) => post(`verify/${segment(code)}`),
     async me() {
       const { user, token, exp } = (await session.send({ method: 'GET', path: '/api/users/me' })).body as SignedIn
       // Of a session in the cookie, a page that was just opened learns here when it ends.
@@ -89,9 +98,11 @@ export function makeUsers(transport: Send, session: Session, inCookie: boolean):
       return { user, exp, ...(token && { token }) }
     },
     async logout({ allSessions = false } = {}) {
-      if (!session.peek() && !inCookie) return
+      const kept = session.peek()
+      if (!kept && !inCookie) return
       try {
-        await session.send({ method: 'POST', path: `/api/users/logout${allSessions ? '?allSessions=true' : ''}` })
+        if (kept?.oauth) await revoke(transport, kept)
+        else await session.send({ method: 'POST', path: `/api/users/logout${allSessions ? '?allSessions=true' : ''}` })
       } catch (error) {
         // A session that is over already is what was wanted.
         if (!(error instanceof WatchwordError && (error.status === 401 || error.status === 419))) throw error
@@ -101,6 +112,6 @@ export function makeUsers(transport: Send, session: Session, inCookie: boolean):
     },
     update: async (change) => ((await session.send({ method: 'PATCH', path: '/api/users/me', json: change })).body as { user: User }).user,
     sessions: async () => ((await session.send({ method: 'GET', path: '/api/users/sessions' })).body as { docs: SessionInfo[] }).docs,
-    endSession: async (id) => void (await session.send({ method: 'DELETE', path: `/api/users/sessions/${encodeURIComponent(id)}` })),
+    endSession: async (id) => void (await session.send({ method: 'DELETE', path: `/api/users/sessions/${segment(id)}` })),
   }
 }
