@@ -27,7 +27,7 @@ from sdk_python.sdk_script import (
 from watchword_client.collection import CollectionCalls
 from watchword_client.engine import Engine, Request
 from watchword_client.errors import WatchwordError
-from watchword_client.flow import Failure, Outgoing, Reply
+from watchword_client.flow import Alone, Failure, Outgoing, Reply
 from watchword_client.users import UserCalls
 
 LIST = Request(method="GET", path="/api/products?limit=1")
@@ -314,6 +314,27 @@ def test_a_renewal_that_cannot_be_had_now_is_put_off(again: Reply | Failure) -> 
     script.run(engine.perform(LIST))
     assert told.tokens == [token_of("new")]
     assert told.ends == []
+
+
+@pytest.mark.parametrize("passed", [LIFE * 0.95, LIFE + 1])
+def test_who_waited_for_a_renewal_that_failed_does_not_try_again(passed: float) -> None:
+    """A hundred calls that wait for one renewal do not ask a server that is away a hundred times, one after another."""
+    clock = StandingClock()
+    engine = make_engine(clock=clock, session=session_of("old"))
+    clock.at += passed
+    session = engine.sessions.current
+    assert session is not None
+    waiting = next(engine.renew(session))
+    assert isinstance(waiting, Alone)
+    script = Script(*[UNSENT] * 4)
+    with pytest.raises(WatchwordError) as first:
+        script.run(engine.renew(session))
+    with pytest.raises(WatchwordError) as second:
+        script.run(waiting.flow)
+    assert second.value.code == first.value.code == "NETWORK_ERROR"
+    script.answers = [renewed("new")]
+    script.run(engine.renew(session))
+    assert bearers(script.sent) == [token_of("old")] * 5
 
 
 def test_a_renewal_that_cannot_be_had_after_the_end_is_an_error() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,6 +52,30 @@ def test_refusals_of_others(body: bytes, code: str, message: str, name: str) -> 
     error = refusal(404, {}, body, now=NOW)
     assert (error.code, error.name) == (code, name)
     assert error.message.startswith(message)
+
+
+def test_errors_can_be_copied_and_sent_to_another_process() -> None:
+    """Nothing of an error is lost on the way through pickle."""
+    error = refusal(409, {"x-request-id": "req_1"}, reply(409, FULL).body, now=NOW)
+    other = pickle.loads(pickle.dumps(error))
+    assert vars(other) == vars(error)
+    assert str(other) == str(error) == "No."
+    assert (other.extensions, other.fields[0].path) == ({"allowed": ["paid"]}, "status")
+
+
+FULL = {
+    "errors": [
+        {
+            "message": "No.",
+            "name": "Conflict",
+            "extensions": {
+                "code": "STATUS_JUMP",
+                "allowed": ["paid"],
+                "fields": [{"path": "status", "message": "m"}],
+            },
+        }
+    ]
+}
 
 
 @pytest.mark.parametrize("answer", [Reply(200, {}, b"<html>"), Reply(200, {}, b""), reply(200, [])])

@@ -9,6 +9,7 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final, Literal
@@ -96,6 +97,8 @@ class Engine:
         self.clock = clock
         self._on_token_refresh = on_token_refresh
         self._on_session_end = on_session_end
+        self._failures = 0
+        self._failure: WatchwordError | None = None
 
     def perform(self, request: Request) -> Flow[Reply]:
         """Get a successful answer; the token is renewed when it is due, and once more when the server says so.
@@ -117,7 +120,7 @@ class Engine:
         Raises:
             WatchwordError: it was refused, and the session has ended with that; or no answer came.
         """
-        renewal = yield from alone(self._renew_alone(seen))
+        renewal = yield from alone(self._renew_alone(seen, self._failures))
         if renewal.fresh is not None:
             yield from tell(self._on_token_refresh, renewal.fresh.token)
         if renewal.ended_by is not None:
@@ -141,7 +144,6 @@ class Engine:
             # While the token is still good, a server that cannot renew it now is no reason not to use it.
             if not self.sessions.is_current(session) or self.clock.now() >= session.ends_at:
                 raise
-            self.sessions.postpone(session, self.clock.now())
         return self.sessions.current
 
     def _may_help_to_renew(self, error: WatchwordError, request: Request, session: Session) -> Flow[bool]:
@@ -156,16 +158,21 @@ class Engine:
             yield from tell(self._on_session_end, error)
         return False
 
-    def _renew_alone(self, seen: Session) -> Flow[_Renewal]:
+    def _renew_alone(self, seen: Session, failures: int) -> Flow[_Renewal]:
+        """Renew, unless another call did it, or could not, while this one waited; ``failures`` is how many had been."""
+        if self._failures != failures and self._failure is not None:
+            raise copy(self._failure)
         if not self.sessions.is_current(seen):
             if self.sessions.current is None and self.sessions.ended_by is not None:
-                raise self.sessions.ended_by
+                raise copy(self.sessions.ended_by)
             return _Renewal()
         try:
             reply = yield from self._attempts(_RENEWAL, seen)
         except WatchwordError as error:
             if error.status in _SESSION_IS_OVER and self.sessions.end(seen, error):
                 return _Renewal(ended_by=error)
+            self._failures, self._failure = self._failures + 1, error
+            self.sessions.postpone(seen, self.clock.now())
             raise
         content = read_json(reply)
         fresh = session_from(content["token"], now=self.clock.now(), exp=content["exp"], is_new=True)

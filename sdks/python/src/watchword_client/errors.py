@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Final
 
 _TOLD_ELSEWHERE: Final = frozenset({"code", "fields", "retryAfter"})
@@ -55,6 +56,11 @@ class WatchwordError(Exception):
         self.retry_after_seconds = retry_after_seconds
         self.fields = fields
         self.extensions = dict(extensions or {})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it be copied, and sent to another process."""
+        parts = {name: value for name, value in vars(self).items() if name != "message"}
+        return partial(type(self), **parts), (self.message,)
 
     def __repr__(self) -> str:
         return f"WatchwordError({self.message!r}, code={self.code!r}, status={self.status!r})"

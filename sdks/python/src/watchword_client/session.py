@@ -72,8 +72,8 @@ class SessionHolder:
             return True
 
     def postpone(self, seen: Session, now: float) -> None:
-        """Let a token that is still good serve some time longer."""
-        self.replace(seen, replace(seen, renew_at=now + _POSTPONED_SECONDS))
+        """Let a token serve some time longer, but not beyond its end."""
+        self.replace(seen, replace(seen, renew_at=min(now + _POSTPONED_SECONDS, seen.ends_at)))
 
     def end(self, seen: Session, error: WatchwordError | None) -> bool:
         """Drop a session and say whether this was the call that did."""
