@@ -10,7 +10,8 @@ from oauth_world import store_client
 from support import START_MS
 from tenancy import make_member, make_tenant
 from watchword.callers.caller import Mode
-from watchword.db.database import Database, Statement, Value
+from watchword.db.database import Database, Statement, Transaction, Value
+from watchword.db.generations import EVERYTHING
 from watchword.ids import make_id
 from watchword.oauth.authorization_codes import AuthorizationCodes, Authorized
 from watchword.oauth.grants import Grants
@@ -53,8 +54,13 @@ async def make_client(
 
 
 async def change(database: Database, statement: str, *values: Value) -> None:
-    """Change what stands behind a grant, as another room or process would."""
-    await database.transaction(lambda tx: tx.execute(Statement(statement), *values))
+    """Change what stands behind a grant, as another room or process would; nothing remembered outlives it."""
+
+    async def work(tx: Transaction) -> None:
+        await tx.execute(Statement(statement), *values)
+        tx.withdraw(EVERYTHING)
+
+    await database.transaction(work)
 
 
 class GrantsRig:

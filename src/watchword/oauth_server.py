@@ -64,7 +64,7 @@ class OAuthServer:
         self.grants = Grants(database)
         self.authorization_codes = AuthorizationCodes(database, self.grants)
         names = foundation.access_tokens.names
-        issuer = TokenIssuer(database, foundation.access_tokens, names)
+        issuer = TokenIssuer(foundation.access_tokens, names)
         audit = foundation.audit
         self.id_tokens = IdTokens(foundation.access_tokens.keys, names)
         self.grant_tokens = GrantTokens(

@@ -54,7 +54,7 @@ async def token_of(api: Api, grant_id: str, form: str, who: str = "editor_a") ->
         audience=(tokens.names.resource(client.tenant_slug),),
         grant_id=grant_id,
     )
-    issuer = TokenIssuer(api.application.database, tokens, tokens.names)
+    issuer = TokenIssuer(tokens, tokens.names)
     now_ms = api.application.clock.now_ms()
     return (await issuer.make(msgspec.structs.replace(client, settings=settings), wanted, now_ms=now_ms)).text
 

@@ -12,7 +12,6 @@ from watchword.credentials.access_token import (
     IssuerNames,
     make_jti,
 )
-from watchword.db.database import Database
 from watchword.oauth.models import OAuthClient
 
 
@@ -52,8 +51,7 @@ class IssuedAccessToken(msgspec.Struct, frozen=True):
 class TokenIssuer:
     """Makes access tokens; a signed one needs no row, an opaque one is stored as its hash."""
 
-    def __init__(self, database: Database, tokens: AccessTokens, names: IssuerNames) -> None:
-        self._database = database
+    def __init__(self, tokens: AccessTokens, names: IssuerNames) -> None:
         self._tokens = tokens
         self._names = names
 
