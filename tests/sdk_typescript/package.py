@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -69,6 +70,9 @@ def install_package() -> Package:
 
 def _build(directory: Path, tools: Path, sources: list[Path]) -> None:
     project = directory / "project"
+    # What a build that was cut short has left is in the way.
+    for name in ("project", "unpacked", "node_modules"):
+        shutil.rmtree(directory / name, ignore_errors=True)
     for source in sources:
         copy = project / source.relative_to(PROJECT)
         copy.parent.mkdir(parents=True, exist_ok=True)

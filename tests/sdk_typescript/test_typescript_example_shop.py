@@ -15,7 +15,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser
 
-from sdk_typescript.conftest import DOCUMENT_EMAIL, DOCUMENT_PASSWORD, free_port, list_origin
+from sdk_typescript.installation import DOCUMENT_EMAIL, DOCUMENT_PASSWORD, free_port, list_origin
 from sdk_typescript.package import Package
 from world import Api
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.async_api import Page
 
-from sdk_typescript.conftest import list_origin
+from sdk_typescript.installation import list_origin
 from sdk_typescript.web_pages import WebPages
 from world import Api
 
