@@ -38,7 +38,7 @@ async def test_sessions_are_deleted_a_week_after_their_end(database: Database) -
         "just ended": (LATER, LATER, START_MS - KEPT_MS),
         "long ended": (LATER, LATER, START_MS - KEPT_MS - 1),
         "long expired": (START_MS - KEPT_MS - 1, LATER, None),
-        "absolutely over": (LATER, START_MS - KEPT_MS - 1, None),
+        "absolutely over": (START_MS - KEPT_MS - 1, START_MS - KEPT_MS - 1, None),
     }
     for name, times in rows.items():
         await database.transaction(partial(_execute, _ADD_SESSION, (name, name.encode(), user_id, *times)))
