@@ -45,6 +45,7 @@ TABLE: dict[str, tuple[str, str, object, dict[str, int]]] = {
     "end a grant": ("DELETE", "/api/grants/none", None, dict(zip(CALLERS, (WHO, NO, NO, NO, NO, NOT_FOUND, NOT_FOUND, NO), strict=True))),
     "list one's grants": ("GET", "/api/users/grants", None, dict(zip(CALLERS, (WHO, NO, NO, YES, YES, YES, YES, YES), strict=True))),
     "take back what one allowed": ("DELETE", "/api/users/grants/none", None, dict(zip(CALLERS, (WHO, NO, NO, NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND, NOT_FOUND), strict=True))),
+    "follow what ends": ("GET", "/api/revocations?follow=false", None, dict(zip(CALLERS, (WHO, NO, YES, NO, NO, YES, YES, NO), strict=True))),
     "list members": ("GET", "/api/tenants/{tenant_a}/members", None, dict(zip(CALLERS, (WHO, NO, NO, NO, NO, YES, YES, NO), strict=True))),
     "read a member": ("GET", "/api/tenants/{tenant_a}/members/{user_viewer_a}", None, dict(zip(CALLERS, (WHO, NO, NO, NO, NO, YES, YES, NO), strict=True))),
     "add a member": ("POST", "/api/tenants/{tenant_a}/members", {}, dict(zip(CALLERS, (WHO, NO, NO, NO, NO, NO, WRONG, NO), strict=True))),
@@ -90,7 +91,12 @@ async def test_a_caller_may_what_the_table_says(shared: Api, scenario: Scenario)
 def test_the_table_has_every_route_that_asks_for_a_permission(shared_routes: set[tuple[str, str]]) -> None:
     """A route that is added with a permission is added here too."""
     named = {
-        (method, "/".join("{}" if part.startswith("{") or part == "none" else part for part in path.split("/")))
+        (
+            method,
+            "/".join(
+                "{}" if part.startswith("{") or part == "none" else part for part in path.partition("?")[0].split("/")
+            ),
+        )
         for method, path, _, _ in TABLE.values()
     }
     assert shared_routes <= named
