@@ -137,6 +137,7 @@ class Bench:
         large: Path | None = self._arguments.large
         if large is not None:
             measured.large = self._keep(start_watchword(names.LARGE, large.resolve(), cores, directory=directory))
+            measured.large.settle()
             measured.large_manifest = read_manifest(large)
         return measured
 

@@ -20,6 +20,10 @@ from load import family
 
 HERE = Path(__file__).resolve().parent
 START_SECONDS = 120
+
+IDLE_SECONDS = 0.05
+"""Processor time in a second below which a server is at rest."""
+
 STOP_SECONDS = 15
 
 
@@ -66,6 +70,17 @@ class Server:
         if cores is not None:
             for task in Path(f"/proc/{self.process.pid}/task").iterdir():
                 pin(int(task.name), cores)
+
+    def settle(self) -> None:
+        """Wait until the server does nothing of its own accord any more, such as reading a large file to warm it."""
+        until, before = time.monotonic() + START_SECONDS, -1.0
+        while time.monotonic() < until and self.process.poll() is None:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+            seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            if seconds - before < IDLE_SECONDS:
+                return
+            before = seconds
+            time.sleep(1)
 
     def resident_mib(self) -> float:
         """Return the memory that the server holds now."""

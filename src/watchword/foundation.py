@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from watchword import heap
 from watchword.audit.writer import AuditWriter
 from watchword.clock import Clock
 from watchword.config import Settings, open_master_secret
@@ -189,8 +190,10 @@ async def _open_stores(settings: Settings, clock: Clock, opened: contextlib.Asyn
             settings.data_directory / "bookkeeping.db", generations=generations, synchronous="OFF", readers=1
         )
         opened.push_async_callback(bookkeeping.close)
-    await migrate(database, "main")
-    await migrate(bookkeeping, "bookkeeping")
+    applied = (await migrate(database, "main")).applied + (await migrate(bookkeeping, "bookkeeping")).applied
+    if applied:
+        # An index over a million rows is sorted in memory, which a worker would hold for ever.
+        heap.give_back()
     return Stores(database, bookkeeping, generations)
 
 
