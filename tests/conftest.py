@@ -14,7 +14,7 @@ from watchword.db.migrate import migrate
 from watchword.db.postgres import PostgresDatabase
 from watchword.db.sqlite import SqliteDatabase
 
-pytest_plugins = ["world_fixtures", "chromium_fixture"]
+pytest_plugins = ["world_fixtures", "chromium_fixture", "watchword_client.pytest_plugin"]
 
 
 @pytest.fixture(scope="session")
