@@ -71,10 +71,11 @@ class Rig:
             self.rig.database,
             "INSERT INTO sessions (id, sid_hash, user_id, current_jti, current_issued_at, current_expires_at, address,"
             " user_agent, created_at, refreshed_at, expires_at)"
-            " VALUES ($1, $2, $3, '', 1, 1, '', '', 1, 1, 1) ON CONFLICT (id) DO UPDATE SET ended_at = NULL",
+            " VALUES ($1, $2, $3, '', 1, $4, '', '', 1, 1, $4) ON CONFLICT (id) DO UPDATE SET ended_at = NULL",
             session_id,
             session_id.encode(),
             self.rig.user_id,
+            START_MS + 86_400_000,
         )
         await self.rig.start(client, session_id=session_id)
 
