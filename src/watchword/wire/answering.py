@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Coroutine, Generator
 from types import coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from watchword.errors import WatchwordError
 from watchword.wire.known_heads import KnownHeads
@@ -58,6 +61,26 @@ class DefaultLines:
             self._pairs = pairs
             self._lines = b"".join(b"%b: %b\r\n" % pair for pair in pairs)
         return self._lines
+
+
+def make_cycle(protocol: HttpToolsProtocol, method: str, *, keep_alive: bool) -> RequestResponseCycle:
+    """Make what uvicorn keeps of a request under way, for one that has come whole and whose answer waits."""
+    cycle = RequestResponseCycle(
+        # All of the scope that an answer in parts asks for.
+        scope=cast("Any", {"type": "http", "method": method}),
+        transport=protocol.transport,
+        flow=protocol.flow,
+        logger=protocol.logger,
+        access_logger=protocol.access_logger,
+        access_log=False,
+        default_headers=protocol.server_state.default_headers,
+        message_event=asyncio.Event(),
+        expect_100_continue=False,
+        keep_alive=keep_alive,
+        on_response=protocol.on_response_complete,
+    )
+    cycle.more_body = False
+    return cycle
 
 
 async def made(response: Response) -> Response:

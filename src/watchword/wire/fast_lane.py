@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable
-from typing import Final
+from typing import Any, Final, cast
 
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from watchword.errors import HeadersTooLargeError, MalformedRequestError, TargetTooLongError, WatchwordError
-from watchword.wire.answering import Answering, made, resumed
+from watchword.wire.answering import Answering, made, make_cycle, resumed
 from watchword.wire.asgi import Receive, Send, make_whole_body_reader, send_response
 from watchword.wire.client_address import address_bucket
 from watchword.wire.known_heads import KnownRequest
@@ -284,12 +284,13 @@ class FastLaneProtocol(HttpToolsProtocol):
             if isinstance(stop.value, StreamingResponse):
                 self._carry_over(made(stop.value), method)
             else:
-                self._write(stop.value, method)
+                self._write(stop.value, method, keep_alive=self._keeps_alive)
+                self.server_state.total_requests += 1
         else:
             self._carry_over(resumed(coro, waiting_for), method)
 
-    def _write(self, response: Response, method: str) -> None:
-        keep_alive = self._keeps_alive and not self.transport.is_closing()
+    def _write(self, response: Response, method: str, *, keep_alive: bool) -> None:
+        keep_alive = keep_alive and not self.transport.is_closing()
         parts = [
             STATUS_LINES[response.status],
             response.lines,
@@ -300,24 +301,29 @@ class FastLaneProtocol(HttpToolsProtocol):
         if method != "HEAD":
             parts.append(response.body)
         self.transport.write(b"".join(parts))
-        self.server_state.total_requests += 1
         if not keep_alive:
             self.transport.close()
 
     def _carry_over(self, answer: Awaitable[Response], method: str) -> None:
-        async def application(_scope: object, receive: Receive, send: Send) -> None:
-            await send_response(send, await answer, method=method, receive=receive)
+        """Go on in a task with an answer that waits; nothing else is under way, and the request has come whole."""
+        cycle = make_cycle(self, method, keep_alive=self._keeps_alive)
+        self.cycle = cycle
 
-        loaded, self.app = self.app, application
-        try:
-            self._enter_asgi_lane()
-        finally:
-            self.app = loaded
-        HttpToolsProtocol.on_message_complete(self)
+        async def application(_scope: object, receive: Receive, send: Send) -> None:
+            response = await answer
+            if isinstance(response, StreamingResponse):
+                await send_response(send, response, method=method, receive=receive)
+                return
+            await self.flow.drain()
+            cycle.response_started = cycle.response_complete = True
+            if not cycle.disconnected:
+                self._write(response, method, keep_alive=cycle.keep_alive)
+            cycle.on_response()
+
+        self._start_asgi_task(cycle, cast("Any", application))
 
     def _enter_asgi_lane(self) -> None:
-        headers, expects = self.headers, self.expect_100_continue
-        url = self.url
+        headers, url, expects = self.headers, self.url, self.expect_100_continue
         HttpToolsProtocol.on_message_begin(self)
         self.url, self.expect_100_continue = url, expects
         self.headers.extend(headers)
