@@ -131,6 +131,13 @@ async def test_test_mode_learns_nothing_of_live(flow: Flow) -> None:
     assert await told(flow, (await testing.tokens())["access_token"]) == INACTIVE
 
 
+async def test_a_test_token_is_told_of_as_one(flow: Flow) -> None:
+    """Whoever asks learns that a token is of test mode; of a live one nothing is said, as in the tokens themselves."""
+    testing = await Flow.begin(flow.api, mode="test")
+    assert (await told(testing, (await testing.tokens())["access_token"]))["mode"] == "test"
+    assert "mode" not in await told(flow, (await flow.tokens())["access_token"])
+
+
 async def test_a_public_client_may_not_ask(api: Api) -> None:
     """Whoever can name a public client could try out tokens here (RFC 7662 §2.1)."""
     flow = await Flow.begin(api, kind="public")

@@ -12,7 +12,10 @@ import httpx
 import pytest
 
 from watchword_client import WatchwordError
+from watchword_client.flow import Reply
 from watchword_client.protect import Caller, Policy, Protection, Refusal, Way
+from watchword_client.protect.access_token import read_kid
+from watchword_client.protect.asking import Proofs, Questions
 from watchword_client.protect.ends import Ends, Event, EventReader
 from watchword_client.protect.presented import read_presented
 from watchword_client.testing import WatchwordServer
@@ -179,6 +182,73 @@ def test_a_revoked_key_is_not_remembered(make: Make, watchword_server: Watchword
 
 def bearer_key(key: str) -> list[tuple[str, str]]:
     return [("authorization", f"Bearer {key}")]
+
+
+def test_a_publishable_key_only_reads(make: Make, watchword_server: WatchwordServer) -> None:
+    """A key that anyone may hold has no scope but to read, though nothing narrows it."""
+    protection = make()
+    caller = protection.identify([("x-client-key", watchword_server.client_key)])
+    protection.require(caller, "orders:read")
+    for scope in ("orders:write", "orders:*", "*:*", "administration"):
+        with pytest.raises(Refusal) as refused:
+            protection.require(caller, scope)
+        assert refused.value.code == "INSUFFICIENT_SCOPE"
+
+
+def test_a_remembered_secret_key_is_refused_in_a_browser(make: Make, watchword_server: WatchwordServer) -> None:
+    """A secret key that a page sends is refused although a server sent the same a moment ago."""
+    protection = make(policy=Policy(cache_seconds=600))
+    assert code_of(protection, bearer(get_token(watchword_server))) == ""
+    key = [("x-api-key", watchword_server.secret_key)]
+    assert code_of(protection, key) == ""
+    assert code_of(protection, [*key, ("sec-fetch-site", "same-origin")]) == "SECRET_KEY_IN_BROWSER"
+
+
+QUESTIONS = Questions(
+    "https://auth.example",
+    "https://auth.example/t/shop",
+    "https://orders.example",
+    "live",
+    Proofs(secret_key="sk_live_a", client_key=None, client_id="cli_1", client_secret="a"),
+)
+
+
+@pytest.mark.parametrize(
+    ("role", "reads", "writes"),
+    [
+        ("super-admin", True, True),
+        ("tenant-admin", True, True),
+        ("tenant-editor", True, True),
+        ("tenant-viewer", True, False),
+        ("user", False, False),
+        ("made-up", False, False),
+    ],
+)
+def test_a_role_bounds_a_session(role: str, reads: bool, writes: bool) -> None:  # noqa: FBT001 - columns
+    """A viewer's session reads and writes nothing, as at the server; without a role that is known it does neither."""
+    told = {"user": {"id": "usr_1", "role": role}, "session": "ses_1", "exp": 1}
+    presented = read_presented(bearer("eyJ.a.b"), address=None)
+    caller = QUESTIONS.read(presented, Reply(200, {}, json.dumps(told).encode())).caller
+    assert (caller.may("orders:read"), caller.may("orders:write")) == (reads, writes)
+
+
+@pytest.mark.parametrize(("told", "code"), [({}, ""), ({"mode": "live"}, ""), ({"mode": "test"}, "UNAUTHORIZED")])
+def test_an_opaque_token_of_the_other_mode_is_refused(told: dict[str, str], code: str) -> None:
+    """A token that the server says is a test client's is none to an API on live data, whoever asked about it."""
+    answer = {"active": True, "aud": ["https://orders.example"], "sub": "cli_1", "client_id": "cli_1", "exp": 1, **told}
+    presented, came = read_presented(bearer("at_a"), address=None), ""
+    try:
+        QUESTIONS.read(presented, Reply(200, {}, json.dumps(answer).encode()))
+    except Refusal as refusal:
+        came = refusal.code
+    assert came == code
+
+
+def test_a_header_that_nests_without_end_is_refused() -> None:
+    """What a stranger nests so deep that no reader follows is no token, and no fault of the program's."""
+    head = base64.urlsafe_b64encode(b'{"typ":"at+jwt","a":' + b"[" * 6_000).decode()
+    with pytest.raises(Refusal):
+        read_kid(f"{head}.e30.e30")
 
 
 @pytest.mark.parametrize(("on_silence", "wanted"), [("refuse", "UNAVAILABLE"), ("trust", ""), ("ask", "")])

@@ -100,4 +100,5 @@ def _tell_access(proof: AccessProof) -> IntrospectionAnswer:
         auth_time=claims.auth_time,
         cnf=claims.cnf,
         act=claims.act,
+        mode="test" if claims.mode == "test" else "live",
     )

@@ -160,7 +160,10 @@ class PresentedToken(ClientCredentials, kw_only=True):
 
 
 class IntrospectionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a token stands for (RFC 7662 §2.2); of one that is not active nothing else is told."""
+    """What a token stands for (RFC 7662 §2.2); of one that is not active nothing else is told.
+
+    Shapes: ``mode`` is said of test tokens alone, as in the tokens themselves.
+    """
 
     active: bool
     scope: str | None = None
@@ -175,6 +178,7 @@ class IntrospectionAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaul
     auth_time: int | None = None
     cnf: Confirmation | None = None
     act: ActingParty | None = None
+    mode: Literal["live", "test"] = "live"
 
 
 class TokenAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -83,7 +83,7 @@ def read_kid(token: str) -> str:
     head = token.partition(".")[0]
     try:
         header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refusal("UNAUTHORIZED", cause="the header cannot be read") from None
     if not isinstance(header, dict) or str(header.get("typ", "")).lower() not in _TYPES or "crit" in header:
         raise Refusal("UNAUTHORIZED", cause="typ")

@@ -22,6 +22,8 @@ _VERDICTS: Final[dict[str, Code]] = {
     "RATE_LIMITED": "RATE_LIMIT_EXCEEDED",
     "KEY_NOT_PROVED": "KEY_NOT_PROVED",
 }
+_WRITERS: Final = frozenset({"tenant-editor", "tenant-admin", "super-admin"})
+_VIEWER: Final = "tenant-viewer"
 OF_ANY_GRANT: Final = "*grant"
 """Among the names with which a word ends: the server does not say on which grant an opaque token hangs."""
 
@@ -131,14 +133,16 @@ class Questions:
         if content.get("mode") != self.mode:
             raise Refusal("UNAUTHORIZED", cause="the key is of the other mode")
         id_ = str(content["keyId"])
-        scopes = content.get("scopes")
+        is_secret = content.get("kind") == "secret"
+        scopes = None if content.get("scopes") is None else tuple(content["scopes"])
         caller = Caller(
             tenant=self.issuer,
             mode=self.mode,
-            kind="secret_key" if content.get("kind") == "secret" else "publishable_key",
+            kind="secret_key" if is_secret else "publishable_key",
             subject=id_,
             role=None,
-            scopes=None if scopes is None else tuple(scopes),
+            # Anyone may hold a publishable key: it reads, at the server too, and writes nothing.
+            scopes=scopes if is_secret else _reading(scopes),
             credential_id=id_,
         )
         return Word(caller, frozenset({id_}), _seconds_of(content.get("expiresAt")))
@@ -152,7 +156,7 @@ class Questions:
             kind="user",
             subject=str(user["id"]),
             role=None if role == "user" else role,
-            scopes=None,
+            scopes=_scopes_of(role),
             credential_id=session,
         )
         return Word(caller, frozenset({caller.subject, session}), float(content["exp"]))
@@ -162,6 +166,8 @@ class Questions:
             raise Refusal("UNAUTHORIZED", cause="the token is not active")
         if self.audience not in content.get("aud", ()):
             raise Refusal("UNAUTHORIZED", cause="aud")
+        if content.get("mode", "live") != self.mode:
+            raise Refusal("UNAUTHORIZED", cause="the token is of the other mode")
         if content.get("cnf"):
             raise Refusal("KEY_NOT_PROVED", cause="the token is bound to a key")
         caller = caller_of(content, issuer=self.issuer, mode=self.mode)
@@ -182,6 +188,19 @@ def caller_of(claims: Any, *, issuer: str, mode: Mode) -> Caller:  # noqa: ANN40
         credential_id=client_id,
         client_id=client_id,
     )
+
+
+def _scopes_of(role: str) -> tuple[str, ...] | None:
+    """Return what a role leaves to somebody who signed in: as at the server, viewers read, and no role is nothing."""
+    if role in _WRITERS:
+        return None
+    return _reading(None) if role == _VIEWER else ()
+
+
+def _reading(scopes: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return what of these scopes is reading."""
+    parts = [scope.partition(":") for scope in (("*:*",) if scopes is None else scopes)]
+    return tuple(dict.fromkeys(f"{resource}:read" for resource, _, action in parts if action in {"*", "read"}))
 
 
 def _read_object(answer: Reply) -> dict[str, Any]:

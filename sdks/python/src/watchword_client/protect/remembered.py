@@ -62,5 +62,7 @@ class Remembered:
 
 
 def _digest(presented: Presented) -> bytes:
-    parts = (presented.form, presented.text, str(presented.is_bound), presented.origin or "", presented.address or "")
+    # All that the server's word, or ours before it is asked, hangs on.
+    way = f"{presented.is_bound} {presented.is_from_browser}"
+    parts = (presented.form, presented.text, way, presented.origin or "", presented.address or "")
     return sha256("\x00".join(parts).encode()).digest()
