@@ -182,7 +182,7 @@ async def test_a_new_listener_hears_what_tokens_could_outlive(sqlite_api: Api) -
     assert heard[-1].event == "current"
 
 
-@pytest.mark.parametrize("last", ["1", "99999999999999999", "made up", "-1", "\uff11"])
+@pytest.mark.parametrize("last", ["1", "99999999999999999", "9" * 5_000, "made up", "-1", "\uff11"])
 async def test_an_unknown_place_begins_anew(sqlite_api: Api, last: str) -> None:
     """Who names a place that is not kept is told to forget everything, and then begins as if new."""
     await end_grant(sqlite_api, sqlite_api.world.grants["a"])
@@ -271,6 +271,28 @@ async def test_listeners_are_bounded(sqlite_api: Api, monkeypatch: pytest.Monkey
     await eventually(lambda: watch.count(sqlite_api.world.tenants["a"]) == 0, seconds=2)
     async with listening(sqlite_api):
         pass
+
+
+async def test_listeners_who_come_at_once_are_bounded(sqlite_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many connections that come at the same moment no more are held than of those that come one by one."""
+    monkeypatch.setattr(stream, "LISTENERS_MAX", 2)
+    watch, most = sqlite_api.application.revocation_watch, 0
+
+    async def follow() -> None:
+        nonlocal most
+        headers = sqlite_api.world.credential("sk_live_a")
+        async with sqlite_api.client.stream("GET", FEED, headers=headers) as answer:
+            if answer.status_code != 200:
+                return
+            async for _ in answer.aiter_lines():
+                most = max(most, watch.count(sqlite_api.world.tenants["a"]))
+
+    following = [asyncio.ensure_future(follow()) for _ in range(8)]
+    await asyncio.wait(following, timeout=1)
+    for task in following:
+        task.cancel()
+    await asyncio.gather(*following, return_exceptions=True)
+    assert most == 2
 
 
 async def test_a_stopping_server_lets_listeners_go(sqlite_api: Api) -> None:

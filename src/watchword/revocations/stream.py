@@ -36,6 +36,9 @@ _BEAT_SECONDS: Final = 5.0
 _PROVE_SECONDS: Final = 1.0
 """How often the credential that opened a connection is proved again."""
 
+_DIGITS_MAX: Final = 19
+"""Those of the largest number that a database holds; Python refuses to read thousands."""
+
 _PAGE: Final = 100
 _LINES: Final = b"content-type: text/event-stream\r\n" + NO_STORE + b"x-accel-buffering: no\r\n"
 _RETRY: Final = b"retry: 1000\n\n"
@@ -72,7 +75,8 @@ class RevocationFeed:
         last = call.request.header(b"last-event-id")
         if not last:
             return _Place(after=0, until=bounds.last, is_new=True, is_lost=False)
-        if last.isascii() and last.isdigit() and bounds.first <= int(last) <= bounds.last:
+        is_number = last.isascii() and last.isdigit() and len(last) <= _DIGITS_MAX
+        if is_number and bounds.first <= int(last) <= bounds.last:
             return _Place(after=int(last), until=bounds.last, is_new=False, is_lost=False)
         # What lay between may be deleted by now, or the database is another one: all is to be forgotten.
         return _Place(after=0, until=bounds.last, is_new=True, is_lost=True)
@@ -86,8 +90,11 @@ class RevocationFeed:
         yield self._current(place)
 
     async def _follow(self, call: Call, place: _Place) -> AsyncGenerator[bytes, None]:
-        yield _RETRY + (_RESET if place.is_lost else b"")
+        if self._watch.count(call.tenant_id) >= LISTENERS_MAX:
+            # Others who came at the same moment were faster; whoever comes again is told so.
+            return
         with self._watch.listen(call.tenant_id) as listener:
+            yield _RETRY + (_RESET if place.is_lost else b"")
             async for part in self._follow_as(call, place, listener):
                 yield part
 
