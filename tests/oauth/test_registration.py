@@ -15,6 +15,7 @@ from oauth_tenants import allow
 from oauth_world import basic, disable_client
 from support import SetClock
 from watchword.api_keys.models import CreateKey
+from watchword.callers.caller import Mode
 from watchword.limits.policies import ATTEMPTS
 from watchword.oauth import registration
 from watchword.oauth.queries import find_client_by_id
@@ -171,12 +172,19 @@ async def test_a_tenant_must_be_named(open_api: Api, path: str) -> None:
     assert (await register(open_api, path=path)).status_code == 404
 
 
-async def make_key(api: Api, scopes: list[str] | None, *, tenant: str = "a", dpop_jkt: str | None = None) -> str:
+async def make_key(
+    api: Api,
+    scopes: list[str] | None,
+    *,
+    tenant: str = "a",
+    mode: Mode = "live",
+    **narrowed: Any,  # noqa: ANN401 - fields of any kind
+) -> str:
     """Make a secret key with these scopes."""
     issued = await api.application.api_keys.create(
         api.world.tenants[tenant],
-        "live",
-        CreateKey(name="registrations", kind="secret", scopes=scopes, dpop_jkt=dpop_jkt),
+        mode,
+        CreateKey(name="registrations", kind="secret", scopes=scopes, **narrowed),
         actor=OPERATOR,
         now_ms=api.application.clock.now_ms(),
     )
@@ -198,6 +206,8 @@ async def test_a_tenant_may_want_a_token(api: Api) -> None:
         await make_key(api, ["clients:read"]),
         await make_key(api, ["clients:write"], tenant="b"),
         await make_key(api, ["clients:write"], dpop_jkt=ClientKey("ES256").jkt),
+        await make_key(api, ["clients:write"], mode="test"),
+        await make_key(api, ["clients:write"], allowed_networks=["192.0.2.0/24"]),
     )
     for token in wrong:
         answer = await register(api, token=token)

@@ -231,9 +231,12 @@ async def has_room(tx: Transaction, tenant_id: str, source: ClientSource, now_ms
 def _is_for_registration(key: KeyProof | None, tenant: Tenant) -> bool:
     """A key counts only if its scopes name this very permission: no key that was made for data lets clients in.
 
-    One that is bound to a key pair does not: nothing here would prove the pair.
+    One that is bound to a key pair or held to networks does not: nothing here would prove the pair, or look where it
+    comes from. Nor does a test key, since the clients that come by themselves are live.
     """
-    if key is None or key.kind != "secret_key" or key.jkt is not None:
+    if key is None or (key.kind, key.mode) != ("secret_key", "live"):
+        return False
+    if key.jkt is not None or key.allowed_networks:
         return False
     if key.tenant_id != tenant.id or key.scopes is None:
         return False
