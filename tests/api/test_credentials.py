@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from scenario import Scenario, code_of, name_of, require_sound, run
@@ -10,6 +12,7 @@ from world import SHOP_ORIGIN, Api
 
 PRODUCTS = "/api/products?limit=1"
 FORGED = "eyJhbGciOiJIUzI1NiIsInR5cCI6IndhdGNod29yZC1zZXNzaW9uK2p3dCJ9.e30.c2lnbmF0dXJl"
+NESTED = base64.urlsafe_b64encode(b'{"typ":"at+jwt","a":' + b"[" * 6_000).decode() + ".e30.e30"
 MISTYPED = "sk_live_" + "a" * 36
 UNKNOWN = "sk_live_" + "a" * 24
 UNKNOWN_PUBLISHABLE = "pk_live_" + "a" * 24
@@ -34,6 +37,7 @@ ARRIVES = [
     Scenario(name="an empty key header", path=PRODUCTS, headers={"x-api-key": ""}, status=401),
     Scenario(name="a forged token", path=PRODUCTS, headers={"authorization": f"Bearer {FORGED}"}, status=401, unwanted=FORGED),
     Scenario(name="a token cut short", path=PRODUCTS, headers={"authorization": "Bearer {token_admin_a}x"}, status=401),
+    Scenario(name="a token nested without end", path=PRODUCTS, headers={"authorization": f"Bearer {NESTED}"}, status=401),
     Scenario(name="a token of a megabyte", path=PRODUCTS, headers={"authorization": "Bearer eyJ" + "a" * 20_000 + ".b.c"}, status=401),
     Scenario(name="a forged cookie", path=PRODUCTS, headers={"cookie": f"__Host-watchword={FORGED}"}, status=401),
     Scenario(name="the cookie twice", path=PRODUCTS, headers={"cookie": "__Host-watchword={token_admin_a}; __Host-watchword={token_admin_b}"}, status=400, wanted="more than once"),

@@ -83,5 +83,5 @@ def _kid_of(header: bytes) -> str:
     try:
         decoded = base64.urlsafe_b64decode(header + b"=" * (-len(header) % 4))
         return msgspec.json.decode(decoded, type=_Header).kid
-    except (binascii.Error, msgspec.DecodeError, ValueError):
+    except (binascii.Error, msgspec.DecodeError, ValueError, RecursionError):
         raise NotAuthenticatedError(reason="the token's header cannot be read") from None
