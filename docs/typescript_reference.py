@@ -9,7 +9,9 @@ from typing import Final
 
 _SOURCE: Final = Path(__file__).resolve().parents[1] / "sdks" / "typescript" / "src"
 _EXPORT: Final = re.compile(r"^export (?:type )?\{([^}]*)\} from '\./(\w+)\.js'", re.MULTILINE)
-_DECLARED: Final = r"(?:^/\*\*(?:(?!\*/).)*\*/\n)?^(?:export )?(?P<kind>interface|type|class|function) NAME\b"
+_DECLARED: Final = (
+    r"(?:^/\*\*(?:(?!\*/).)*\*/\n)?^(?:export )?(?:async )?(?P<kind>interface|type|class|function) NAME\b"
+)
 _TITLES: Final = {
     "browser": "The client of a page",
     "server": "The client of a server",
@@ -24,8 +26,15 @@ _TITLES: Final = {
     "server_oauth": "OAuth on a server",
     "errors": "Errors",
     "transport": "Requests",
+    "webhook": "Webhooks: `@watchword/sdk/webhook`",
+    "testing": "A server for tests: `@watchword/sdk/testing`",
 }
 """The order and the headings of the reference, by source file."""
+
+_ENTRIES: Final = ("webhook", "testing")
+"""Files that are entries of their own: all that they export is for programs."""
+
+_OWN_EXPORT: Final = re.compile(r"^export (?:async )?(?:interface|type|class|function) (\w+)", re.MULTILINE)
 
 
 def typescript_part() -> str:
@@ -34,6 +43,8 @@ def typescript_part() -> str:
     for listed, file in _EXPORT.findall((_SOURCE / "index.ts").read_text("utf-8")):
         words = [name.strip().removeprefix("type ") for name in listed.split(",")]
         names.setdefault(file, []).extend(word for word in words if word)
+    for file in _ENTRIES:
+        names[file] = _OWN_EXPORT.findall((_SOURCE / f"{file}.ts").read_text("utf-8"))
     parts = []
     for file in sorted(names, key=list(_TITLES).index):
         text = (_SOURCE / f"{file}.ts").read_text("utf-8")

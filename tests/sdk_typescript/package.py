@@ -88,7 +88,7 @@ def _build(directory: Path, tools: Path, sources: list[Path]) -> None:
 
 
 def _link_tools(tools: Path, modules: Path) -> None:
-    for name in ("typescript", "esbuild"):
+    for name in ("typescript", "esbuild", "vitest"):
         (modules / name).symlink_to(tools / name)
 
 

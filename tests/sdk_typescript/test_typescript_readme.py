@@ -18,5 +18,5 @@ async def test_the_examples_run_as_printed(node: NodePrograms, environment: dict
 
 def test_the_examples_are_found() -> None:
     """The README holds programs, so that the test above shows something."""
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
     assert "createOrder" in BLOCKS[1]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from npm_packages import NODE
-from sdk_typescript.node_program import document_block
-from sdk_typescript.package import Package
+from sdk_typescript.node_program import blocks_of, document_block
+from sdk_typescript.package import PROJECT, Package
 from world import Api
 
 TYPES = Path(__file__).resolve().parent / "types"
@@ -54,6 +54,20 @@ def test_the_document_s_blocks_have_types(package: Package, typed: Path, block: 
     order = "declare const order: import('@01.software/sdk').NewOrder\n"
     (typed / "block.ts").write_text(ENVIRONMENT + order + head + text + "\nexport { client }\n")
     assert package.check_types(typed) == ""
+
+
+def test_the_receiver_of_webhooks_has_types(package: Package, typed: Path) -> None:
+    """The README's receiver passes the strict compiler, and an event without its secret or of another shape does not."""
+    receiver = next(block for block in blocks_of(PROJECT / "README.md") if "handleWebhook" in block)
+    (typed / "receiver.ts").write_text(ENVIRONMENT + receiver)
+    assert package.check_types(typed) == ""
+    wrong = "import { handleWebhook as handle } from '@watchword/sdk/webhook'\ndeclare const request: Request\n"
+    (typed / "without.ts").write_text(wrong + "handle(request, () => undefined, {})\n")
+    (typed / "unknown.ts").write_text(wrong + "handle(request, ({ kind }) => kind, { secret: 'x' })\n")
+    complaint = package.check_types(typed)
+    assert "without.ts" in complaint
+    assert "unknown.ts" in complaint
+    assert "receiver.ts" not in complaint
 
 
 async def test_the_types_of_a_server_are_written(package: Package, typed: Path, installation: Api) -> None:
