@@ -75,14 +75,14 @@ def test_httpx(instance: Instance, library: object) -> None:
     auth = WatchwordAuth(secret_key=instance.world.keys["sk_test_a"], base_url=instance.url)
     with library.Client(auth=auth, verify=trust) as client:
         answer = client.get(f"{instance.url}/api/products")
-    assert answer.json()["docs"][0]["name"] == "test a 12"
+    assert "test a 12" in {doc["name"] for doc in answer.json()["docs"]}
 
 
 def test_client_key_names_the_mode(instance: Instance) -> None:
     """A person's token acts on test data where a test key is beside it."""
     auth = WatchwordAuth(token=instance.world.tokens["viewer_a"], client_key=instance.world.keys["pk_test_a"])
     answer = requests.get(f"{instance.url}/api/products", auth=auth, verify=str(instance.authority), timeout=20)
-    assert answer.json()["docs"][0]["name"] == "test a 12"
+    assert "test a 12" in {doc["name"] for doc in answer.json()["docs"]}
 
 
 def test_other_servers_see_nothing(stranger: tuple[Stranger, str]) -> None:

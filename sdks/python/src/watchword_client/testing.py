@@ -51,6 +51,8 @@ AUDIENCE = "https://orders.example/api"
 
 _HOST = "127.0.0.1"
 _START_SECONDS = 30.0
+_TURNS = 8
+"""Turns of the loop at the end: a connection that was accepted just now is known, and then closed, some turns later."""
 
 
 class SetClock:
@@ -218,8 +220,10 @@ class _Served:
         await self._stop.wait()
         server.close()
         self.application.end_streams()
-        for connection in list(state.connections):
-            connection.transport.abort()
+        for _ in range(_TURNS):
+            for connection in list(state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0)
         await asyncio.gather(*state.tasks, return_exceptions=True)
         await self.application.close()
         log.close()
