@@ -100,6 +100,21 @@ async def test_an_answer_that_nobody_asked_for_is_refused(pages: WebPages, clien
     assert pages.sent_to("/oauth/token") == []
 
 
+async def test_a_made_up_answer_ends_no_request_that_waits(pages: WebPages, client_id: str) -> None:
+    """A tab that somebody sent to a made-up answer still takes the server's own, once."""
+    page = await pages.open(HEAD + CALLBACK)
+    address = await page.evaluate("(id) => client.oauth.authorizeUrl({ clientId: id, tenant: 'tenant-a' })", client_id)
+    await page.goto(f"{pages.origin}/?code=stolen&state=another&iss=https://elsewhere.example")
+    await pages.wait_for_end(page)
+    assert await page.evaluate("ended") == "STATE_MISMATCH"
+    await page.goto(address)
+    await sign_in(page)
+    await page.click("button[value=deny]")
+    await page.wait_for_url(f"{pages.origin}/*")
+    await pages.wait_for_end(page)
+    assert await page.evaluate("[ended, sessionStorage.length]") == ["access_denied", 0]
+
+
 async def test_an_answer_of_another_server_is_refused(pages: WebPages, client_id: str) -> None:
     """The right state with another issuer is a mix-up (RFC 9207 §2.4)."""
     page = await pages.open(HEAD + CALLBACK)

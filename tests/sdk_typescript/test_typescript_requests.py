@@ -100,6 +100,22 @@ async def test_an_answer_that_takes_too_long_is_given_up(node: NodePrograms, env
     assert await run(node, source, environment) == "TIMEOUT"
 
 
+@pytest.mark.parametrize("as_seen_by", ["302, { headers: { Location: 'https://example.org' } }", "0"])
+async def test_a_redirect_leads_nowhere(node: NodePrograms, environment: dict[str, str], as_seen_by: str) -> None:
+    """A key is for the server that it was given for: nothing asks to follow, and the error says what came, after one try.
+
+    A page is shown a redirect as a status of 0.
+    """
+    source = (
+        "const answer = (status, init) => status ? new Response(null, { status, ...init }) : Response.error()\n"
+        "const asked = []\n"
+        f"const redirecting = async (_, init) => (asked.push(init.redirect), answer({as_seen_by}))\n"
+        "const { error } = await createServerClient({ clientKey, secretKey, fetch: redirecting }).from('products').find()\n"
+        "tell([asked, error.code])"
+    )
+    assert await run(node, source, environment) == [["manual"], "WRONG_ANSWER"]
+
+
 async def test_nothing_shows_a_secret(node: NodePrograms, environment: dict[str, str]) -> None:
     """Neither printing a client, nor its errors, nor debug output shows a key, a token or a password."""
     source = (

@@ -19,3 +19,12 @@ def rig(template: tuple[Path, World], tmp_path: Path) -> Iterator[Rig]:
     shutil.copytree(directory, tmp_path / "data")
     with open_rig(tmp_path / "data", world) as opened:
         yield opened
+
+
+@pytest.fixture
+def plain_rig(template: tuple[Path, World], tmp_path: Path) -> Iterator[Rig]:
+    """The same over plain HTTP, for runtimes that do not take the development authority."""
+    directory, world = template
+    shutil.copytree(directory, tmp_path / "data")
+    with open_rig(tmp_path / "data", world, speaks_tls=False) as opened:
+        yield opened

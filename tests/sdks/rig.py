@@ -30,7 +30,7 @@ PERSON = "editor_a"
 class Rig:
     """One server on one port, which may be stopped and started; what the control is sent is done here."""
 
-    def __init__(self, directory: Path, world: World) -> None:
+    def __init__(self, directory: Path, world: World, *, speaks_tls: bool) -> None:
         self.directory = directory
         self.world = world
         self.clock = SetClock()
@@ -46,14 +46,12 @@ class Rig:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        files = ensure_development_certificate(directory, (), time.time_ns() // 1_000_000)
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._tls.load_cert_chain(files.certificate, files.key)
+        self._tls = _make_tls(directory) if speaks_tls else None
 
     def environment(self, *, trusts: bool = True) -> dict[str, str]:
         """Return what a driver is told."""
         authority = str(self.directory / "ca.pem")
-        named = {"WATCHWORD_CA_FILE": authority, "NODE_EXTRA_CA_CERTS": authority} if trusts else {}
+        trusted = {"WATCHWORD_CA_FILE": authority, "NODE_EXTRA_CA_CERTS": authority, "DENO_CERT": authority}
         return {
             "WATCHWORD_URL": self.url,
             "SCENARIO_CONTROL": self.control,
@@ -63,7 +61,7 @@ class Rig:
             "SCENARIO_LIMITED_KEY": self.limited_key,
             "SCENARIO_EMAIL": f"{PERSON.replace('_', '.')}@example.com",
             "SCENARIO_PASSWORD": PASSWORD,
-            **named,
+            **(trusted if trusts and self._tls is not None else {}),
         }
 
     def counted(self) -> Counter[str]:
@@ -134,9 +132,9 @@ class Rig:
 
 
 @contextmanager
-def open_rig(directory: Path, world: World) -> Iterator[Rig]:
+def open_rig(directory: Path, world: World, *, speaks_tls: bool = True) -> Iterator[Rig]:
     """Serve an installation and its control until the block ends."""
-    rig = Rig(directory, world)
+    rig = Rig(directory, world, speaks_tls=speaks_tls)
     control = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(rig))
     listener = threading.Thread(target=control.serve_forever)
     listener.start()
@@ -149,6 +147,13 @@ def open_rig(directory: Path, world: World) -> Iterator[Rig]:
         listener.join()
         control.server_close()
         rig.clean_up()
+
+
+def _make_tls(directory: Path) -> ssl.SSLContext:
+    files = ensure_development_certificate(directory, (), time.time_ns() // 1_000_000)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+    return context
 
 
 def _handler_of(rig: Rig) -> type[BaseHTTPRequestHandler]:

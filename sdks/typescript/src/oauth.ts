@@ -89,12 +89,13 @@ export function makeBrowserOAuth(transport: Send, session: Session, name: string
       const answer = Object.fromEntries(url.searchParams)
       if (!answer.state || !(answer.code || answer.error)) return undefined
       const waiting: Partial<Waiting> = JSON.parse(sessionStorage.getItem(place) ?? '{}')
-      sessionStorage.removeItem(place)
       history.replaceState(history.state, '', url.pathname)
-      // RFC 9700 §4.7, RFC 9207 §2.4: an answer that this page did not ask for, or that another server gave.
+      // RFC 9700 §4.7, RFC 9207 §2.4: an answer that this page did not ask for, or that another server gave. It ends no
+      // request that waits: whoever makes up an answer must not be able to do that.
       if (waiting.state !== answer.state || waiting.issuer !== answer.iss) {
         throw oauthError('STATE_MISMATCH', 'This answer belongs to no request of this tab; sign in again.')
       }
+      sessionStorage.removeItem(place)
       if (answer.error) throw oauthError(answer.error, answer.error_description ?? answer.error)
       const { clientId, redirectUri, verifier, tokenEndpoint, revocationEndpoint } = waiting as Waiting
       const { body } = await transport({

@@ -108,7 +108,8 @@ export function makeSend(baseUrl: string, own: Record<string, string>, options: 
 
 function makeInit(request: Request, own: Record<string, string>): RequestInit {
   const headers: Record<string, string> = { ...own, ...request.headers }
-  const init: RequestInit = { method: request.method, headers, credentials: request.credentials ?? 'omit', redirect: 'error' }
+  // No redirect is followed: what proves the caller is for this server alone. Cloudflare's workers do not take `error`.
+  const init: RequestInit = { method: request.method, headers, credentials: request.credentials ?? 'omit', redirect: 'manual' }
   // The same for every try, so that a write whose answer was lost is done once.
   if (request.method !== 'GET' && request.json !== undefined) headers['Idempotency-Key'] ??= randomText()
   if (request.json !== undefined) {
@@ -130,9 +131,10 @@ async function readAnswer(response: Response): Promise<Answer> {
   } catch {
     body = undefined
   }
-  if (!response.ok) throw refusal(status, body, headers)
-  if (body === undefined) {
-    const message = 'The answer is not JSON: is baseUrl the address of a Watchword server?'
+  if (status >= 400) throw refusal(status, body, headers)
+  // A page is told of a redirect by a status of 0.
+  if (!response.ok || body === undefined) {
+    const message = `The answer is ${response.ok ? 'not JSON' : 'a redirect'}: is baseUrl the address of a Watchword server?`
     throw new WatchwordError({ code: 'WRONG_ANSWER', message, status })
   }
   const [limit, remaining, reset] = ['Limit', 'Remaining', 'Reset'].map((name) => headers.get(`X-RateLimit-${name}`))
@@ -170,11 +172,13 @@ function refusal(status: number, body: unknown, headers: Headers): WatchwordErro
 }
 
 function networkError(error: unknown, baseUrl: string): WatchwordError {
-  const { name, cause } = error as { name?: string; cause?: { code?: string } }
+  const { name, code, cause } = error as { name?: string; code?: unknown; cause?: { code?: string; message?: string } }
   const parts = { name: 'NetworkError', cause: error }
+  // Node's code of the cause, Bun's of the error, and Deno's words; a page is not told.
+  const fault = cause?.code ?? (typeof code === 'string' ? code : /invalid peer certificate.*/.exec(cause?.message ?? '')?.[0]) ?? ''
   if (name === 'TimeoutError') return new WatchwordError({ ...parts, code: 'TIMEOUT', message: `${baseUrl} did not answer in time.` })
-  if (/CERT|SIGNATURE|ISSUER|ALTNAME/.test(cause?.code ?? '')) {
-    const message = `The certificate of ${baseUrl} is not trusted (${cause?.code}). For the development certificate start Node with NODE_EXTRA_CA_CERTS.`
+  if (/CERT|SIGNATURE|ISSUER|ALTNAME|CONSTRAINT/i.test(fault)) {
+    const message = `The certificate of ${baseUrl} is not trusted (${fault}). For the development certificate start Node with NODE_EXTRA_CA_CERTS, Deno with DENO_CERT.`
     return new WatchwordError({ ...parts, code: 'CERTIFICATE_NOT_TRUSTED', message })
   }
   const message = `${baseUrl} could not be reached; in a browser it may be that the server does not list the page's origin.`
