@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
+import msgspec
 import pytest
 
 from browser import Browser, answer_in
@@ -21,7 +22,8 @@ from support import SetClock
 from watchword.db.database import Statement
 from watchword.oauth import client_metadata_documents
 from watchword.oauth.client_metadata_documents import is_document_uri
-from world import Api, World, open_api
+from watchword.oauth.client_models import ChangeClient
+from world import OPERATOR, Api, World, open_api
 
 PATH = "/agent.json"
 LEFT = "https://app.example/left"
@@ -316,3 +318,54 @@ async def test_the_root_asks_for_the_tenant(api: Api, site: Site) -> None:
     )
     assert answer.status_code == 401
     assert site.asked == []
+
+
+async def test_an_id_of_ours_is_no_way_around_the_document(api: Api, site: Site, clock: SetClock) -> None:
+    """By the id that its tokens carry, a client is what its document says now, and nobody once that is gone for a day."""
+    client_id = site.url(PATH)
+    await code_for(api, client_id)
+    own = await own_id(api)
+    assert (await Browser(api).get(authorize(own))).status_code == 200
+    publish(site, redirect_uris=["https://other.example/cb"])
+    clock.advance(3_600_000)
+    assert (await Browser(api).get(authorize(own))).status_code == 400
+    publish(site)
+    clock.advance(3_600_000)
+    assert (await Browser(api).get(authorize(own))).status_code == 200
+    site.answers.clear()
+    clock.advance(86_400_000)
+    assert (await Browser(api).get(authorize(own))).status_code == 400
+
+
+async def test_a_tenant_that_takes_no_documents_any_more_knows_none_by_its_id(api: Api, site: Site) -> None:
+    """Where documents are off again, their clients get nothing more, however they name themselves."""
+    client_id = site.url(PATH)
+    code = await code_for(api, client_id)
+    own = await own_id(api)
+    await allow(api, client_metadata_documents=False)
+    assert (await Browser(api).get(f"/oauth/authorize?{urlencode({'client_id': own, **REQUEST})}")).status_code == 400
+    assert (await redeem(api, own, code)).status_code == 401
+
+
+@pytest.mark.parametrize("change", [{"disabled": True}, {"scopes": ["products:read"]}], ids=["disabled", "bounded"])
+async def test_what_an_administrator_said_of_a_client_is_not_cleared_away(
+    api: Api, site: Site, clock: SetClock, change: dict[str, Any]
+) -> None:
+    """A client of a document that nobody uses is forgotten, but not that it is to get nothing, or no more than this."""
+    client_id = site.url(PATH)
+    wide = authorize(client_id, scope="products:write")
+    assert "<h1>Sign in</h1>" in (await Browser(api).get(wide)).text
+    wanted = msgspec.convert(change, ChangeClient)
+    own, now_ms = await own_id(api), clock.now_ms()
+    await api.application.oauth.clients.change(api.world.tenants["a"], own, wanted, actor=OPERATOR, now_ms=now_ms)
+    clock.advance(40 * 86_400_000)
+    await api.application.oauth.registrations.prune(clock.now_ms())
+    answer = await Browser(api).get(wide)
+    assert "<h1>Sign in</h1>" not in answer.text
+
+
+async def own_id(api: Api) -> str:
+    """Return the id under which the one client of a document is stored."""
+    row = await api.application.database.fetch_row(Statement("SELECT client_id FROM oauth_client_documents"))
+    assert row is not None
+    return str(row[0])

@@ -107,7 +107,12 @@ class ClientFinder:
         """Return the client, living or not, or None; ``slug`` is the tenant that the path names, if it names one."""
         if client_id.startswith(SCHEME):
             return await self._documents.find(client_id, slug, now_ms)
-        return await find_client_by_id(self._database, client_id)
+        client = await find_client_by_id(self._database, client_id)
+        uri = None if client is None else client.settings.document_uri
+        if client is None or uri is None:
+            return client
+        # By our own id too it is what its document says now, and nobody where its tenant takes none any more.
+        return await self._documents.find(uri, client.tenant_slug, now_ms)
 
 
 def is_document_uri(uri: str) -> bool:

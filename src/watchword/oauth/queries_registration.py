@@ -12,7 +12,10 @@ from watchword.db.database import Database, Row, Statement, Transaction
 from watchword.oauth.models import ClientSource, OAuthClient
 from watchword.oauth.queries import CLIENT_COLUMNS, CLIENT_TABLES, client_of
 
-_UNUSED: Final = "NOT EXISTS (SELECT 1 FROM oauth_grants g WHERE g.client_id = c.id)"
+_UNUSED: Final = (
+    "c.disabled_at IS NULL AND c.scopes IS NULL AND NOT EXISTS (SELECT 1 FROM oauth_grants g WHERE g.client_id = c.id)"
+)
+"""What an administrator disabled, or bounded by scopes, stays: it would come back by itself without that."""
 
 _FIND: Final = Statement(
     f"SELECT {CLIENT_COLUMNS}, c.registration_hash FROM {CLIENT_TABLES} WHERE c.id = $1 AND c.source = 'registration'"
