@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from oauth_users import grant_to
+from oauth_world import add_client
 from world import PASSWORD, Api
 
 NEW = "new.person@example.com"
@@ -95,3 +97,18 @@ async def test_an_invited_account_joins_with_its_own_proof_only(api: Api) -> Non
     assert (await api.call("POST", "/api/invitations/accept", json=wrong)).status_code == 401
     assert (await api.call("POST", "/api/invitations/accept", who="outsider", json=accept)).status_code == 200
     assert (await api.call("GET", "/api/products", who="outsider")).status_code == 200
+
+
+async def test_a_token_joins_no_tenant(sqlite_api: Api) -> None:
+    """An invitation is accepted by its person, signed in: no client joins another tenant in a user's name."""
+    client_id = await add_client(sqlite_api.application, sqlite_api.world.tenants["a"])
+    granted = await grant_to(sqlite_api, client_id, "editor_a", "*:*")
+    body = {"email": "editor.a@example.com"}
+    assert (
+        await sqlite_api.call("POST", "/api/tenants/{tenant_b}/invitations", who="admin_b", json=body)
+    ).status_code == 201
+    accept = {"code": mailed_code(sqlite_api)}
+    assert (
+        await sqlite_api.call("POST", "/api/invitations/accept", headers=granted.header, json=accept)
+    ).status_code == 401
+    assert (await sqlite_api.call("POST", "/api/invitations/accept", who="editor_a", json=accept)).status_code == 200

@@ -76,3 +76,49 @@ async def test_a_test_token_verifies_no_live_key(api: Api) -> None:
     for name, code in (("sk_live_a", "NOT_FOUND"), ("sk_test_a", "VALID")):
         answer = await api.call("POST", "/api/keys/verify", headers=granted.header, json={"key": api.world.keys[name]})
         assert (answer.status_code, answer.json()["code"]) == (200, code), answer.text
+
+
+@pytest.mark.parametrize(
+    ("scopes", "role", "status"),
+    [
+        ("members:*", "tenant-viewer", 403),
+        ("members:* *:read", "tenant-viewer", 201),
+        ("members:* *:read", "tenant-editor", 403),
+        ("members:* *:read *:write", "tenant-editor", 201),
+        ("members:* *:read *:write", "tenant-admin", 403),
+        ("*:*", "tenant-admin", 201),
+    ],
+)
+async def test_a_token_invites_nobody_to_more(sqlite_api: Api, scopes: str, role: str, status: int) -> None:
+    """A token for members lets nobody in who may do more than the token itself."""
+    client_id = await add_client(sqlite_api.application, sqlite_api.world.tenants["a"])
+    granted = await grant_to(sqlite_api, client_id, "admin_a", scopes)
+    body = {"email": "accomplice@example.com", "role": role}
+    invited = await sqlite_api.call("POST", "/api/tenants/{tenant_a}/invitations", headers=granted.header, json=body)
+    assert invited.status_code == status, invited.text
+
+
+async def test_a_token_raises_no_member(sqlite_api: Api) -> None:
+    """A token for members makes nobody an administrator, and may still take a role away."""
+    client_id = await add_client(sqlite_api.application, sqlite_api.world.tenants["a"])
+    granted = await grant_to(sqlite_api, client_id, "admin_a", "members:* *:read")
+    path = "/api/tenants/{tenant_a}/members/{user_editor_a}"
+    raised = await sqlite_api.call("PATCH", path, headers=granted.header, json={"role": "tenant-admin"})
+    assert (raised.status_code, raised.json()["errors"][0]["extensions"]["requiredScope"]) == (403, "*:*")
+    assert (
+        await sqlite_api.call("PATCH", path, headers=granted.header, json={"role": "tenant-viewer"})
+    ).status_code == 200
+
+
+async def test_a_test_token_lets_nobody_in(sqlite_api: Api) -> None:
+    """A member stands in both modes, so that a token of test makes none, raises none and opens no door to others."""
+    through = await add_client(sqlite_api.application, sqlite_api.world.tenants["a"], mode="test")
+    granted = await grant_to(sqlite_api, through, "admin_a", "*:*")
+    tries: list[tuple[str, str, dict[str, object]]] = [
+        ("POST", "/api/tenants/{tenant_a}/invitations", {"email": "accomplice@example.com"}),
+        ("PATCH", "/api/tenants/{tenant_a}/members/{user_editor_a}", {"role": "tenant-admin"}),
+        ("PATCH", "/api/tenants/{tenant_a}", {"settings": {"registration": True}}),
+    ]
+    for method, path, body in tries:
+        answer = await sqlite_api.call(method, path, headers=granted.header, json=body)
+        assert answer.status_code == 403, path

@@ -8,7 +8,9 @@ import msgspec
 
 from watchword.callers.call import Call
 from watchword.callers.caller import CallerKind, Mode, Role
+from watchword.callers.permissions import require_no_wider
 from watchword.errors import ForbiddenError, NotFoundError
+from watchword.tenants.models import TenantRole
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +29,13 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] | None = None
     mode: Mode | None = None
 
+
+_HELD_BY_ROLE: Final[dict[TenantRole, tuple[str, ...]]] = {
+    "tenant-viewer": ("*:read",),
+    "tenant-editor": ("*:read", "*:write"),
+    "tenant-admin": ("*:*",),
+}
+"""What scopes must hold of whoever gives a role, where any narrow them."""
 
 OPERATOR: Final = Actor(subject="operator", is_super_admin=True)
 """The person at the command line, who holds the database anyway."""
@@ -64,6 +73,16 @@ def require_mode(actor: Actor, mode: Mode) -> None:
     """
     if actor.mode not in {None, mode}:
         raise ForbiddenError(cause="the caller is held to the other mode")
+
+
+def require_may_give(actor: Actor, role: TenantRole) -> None:
+    """Refuse to make somebody a member who may do more than the actor's own scopes allow, or in a mode that it lacks.
+
+    Raises:
+        ForbiddenError: the role is more; or the actor is held to test, and members stand in both modes.
+    """
+    require_mode(actor, "live")
+    require_no_wider(actor.scopes, _HELD_BY_ROLE[role])
 
 
 def named_tenant_id(call: Call) -> str:

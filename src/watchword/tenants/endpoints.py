@@ -168,7 +168,11 @@ class InvitationEndpoints:
 
 
 def _signed_in_user_id(call: Call) -> str | None:
-    return call.caller.subject if call.caller is not None and call.caller.kind is CallerKind.USER else None
+    caller = call.caller
+    if caller is None or caller.kind is not CallerKind.USER or caller.client_id is not None:
+        # An application that acts for a user joins nothing in the user's name.
+        return None
+    return caller.subject
 
 
 def _tenant_answer(tenant: Tenant) -> TenantAnswer:

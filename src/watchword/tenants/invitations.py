@@ -22,7 +22,7 @@ from watchword.ids import make_id
 from watchword.mail import letters
 from watchword.mail.letters import Site
 from watchword.mail.sender import Letter, Sender
-from watchword.tenants.actor import Actor
+from watchword.tenants.actor import Actor, require_may_give
 from watchword.tenants.email_address import require_email
 from watchword.tenants.models import AcceptInvitation, CreateInvitation, Invitation, Membership
 from watchword.tenants.names import require_name
@@ -103,8 +103,10 @@ class Invitations:
             InvalidFieldsError: this is no e-mail address.
             ConflictError: its owner is a member already.
             NotFoundError: there is no such tenant.
+            ForbiddenError: the role is more than the actor's own scopes allow, or the actor is held to test.
             UnavailableError: the letter was not taken; nothing is left of the invitation.
         """
+        require_may_give(actor, wanted.role)
         code = make_code()
         invitation = Invitation(
             id=make_id("invitation", now_ms),

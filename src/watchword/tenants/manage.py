@@ -12,7 +12,7 @@ from watchword.callers.origins import ORIGINS_SUBJECT
 from watchword.db.database import Database, Transaction
 from watchword.errors import ConflictError, DuplicateError, ForbiddenError, NotFoundError
 from watchword.ids import make_id
-from watchword.tenants.actor import Actor
+from watchword.tenants.actor import Actor, require_mode
 from watchword.tenants.models import ChangeTenant, CreateTenant, SettingsChange, Tenant, TenantSettings
 from watchword.tenants.names import require_name, require_slug
 from watchword.tenants.queries import (
@@ -93,11 +93,13 @@ class Tenants:
         """Change what ``wanted`` names; every credential of the tenant sees it on its next request.
 
         Raises:
-            ForbiddenError: slug, plan, limits and disabling are the super-admin's.
+            ForbiddenError: slug, plan, limits and disabling are the super-admin's; or the actor is held to test, and
+                settings are of both modes.
             InvalidFieldsError: a field is wrong.
             ConflictError: another tenant has the slug.
             NotFoundError: there is no such tenant.
         """
+        require_mode(actor, "live")
         _require_right_to_change(wanted, actor)
         checked = _checked(wanted)
 

@@ -7,7 +7,7 @@ from watchword.credentials.ended_subject import EndedSubject
 from watchword.credentials.standing_end import end_with_membership
 from watchword.db.database import Database, Transaction
 from watchword.errors import ConflictError, InternalError, InvalidFieldsError, NotFoundError
-from watchword.tenants.actor import Actor
+from watchword.tenants.actor import Actor, require_may_give, require_mode
 from watchword.tenants.models import Membership, TenantRole
 from watchword.tenants.queries import (
     delete_membership,
@@ -58,7 +58,9 @@ class Members:
             InvalidFieldsError: no open account has this e-mail address.
             ConflictError: the user is a member already.
             NotFoundError: there is no such tenant.
+            ForbiddenError: the role is more than the actor's own scopes allow, or the actor is held to test.
         """
+        require_may_give(actor, role)
 
         async def store(transaction: Transaction) -> Membership:
             if not await lock_tenant(transaction, tenant_id):
@@ -83,7 +85,9 @@ class Members:
         Raises:
             NotFoundError: the user is no member of this tenant.
             ConflictError: it would leave the tenant without an administrator, and the actor is no super-admin.
+            ForbiddenError: the role is more than the actor's own scopes allow, or the actor is held to test.
         """
+        require_may_give(actor, role)
 
         async def store(transaction: Transaction) -> Membership:
             membership = await _locked_membership(transaction, tenant_id, user_id)
@@ -103,7 +107,9 @@ class Members:
         Raises:
             NotFoundError: the user is no member of this tenant.
             ConflictError: it would leave the tenant without an administrator, and the actor is no super-admin.
+            ForbiddenError: the actor is held to test, and members stand in both modes.
         """
+        require_mode(actor, "live")
 
         async def store(transaction: Transaction) -> Membership:
             membership = await _locked_membership(transaction, tenant_id, user_id)
