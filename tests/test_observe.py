@@ -11,7 +11,7 @@ from watchword import observe
 from watchword.observe import Log, LogFormat, RequestLine
 
 NOW = 1_767_780_000_000
-LINE = RequestLine("2026-01-07T10:00:00.000Z", "req_1", "GET", "/api/users/me", 200, 42, "ten_1", "user", "ses_1", "")
+LINE = RequestLine(NOW, "req_1", "GET", "/api/users/me", 200, 42, "ten_1", "user", "ses_1", "")
 
 
 class BrokenStream(io.BytesIO):
@@ -66,7 +66,7 @@ def test_console_line_of_a_stranger() -> None:
     """What is empty is left out, and nothing that a stranger sent or caused can begin a field of its own."""
     stream = io.BytesIO()
     log = Log(stream, log_format="console")
-    log.request(RequestLine(LINE.at, "req_1", "GE T=x", "(no route)", 404, 7, "", "", "", "NOT_FOUND: a\nb"))
+    log.request(RequestLine(NOW, "req_1", "GE T=x", "(no route)", 404, 7, "", "", "", "NOT_FOUND: a\nb"))
     log.close()
     assert stream.getvalue().decode() == (
         '2026-01-07T10:00:00.000Z info    event=request requestId=req_1 method="GE T=x" route="(no route)"'

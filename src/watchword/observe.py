@@ -18,6 +18,7 @@ from watchword.clock import iso_timestamp
 LogFormat = Literal["json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Key = TypeVar("Key")
+Kept = TypeVar("Kept")
 
 _RANKS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _LINES_MAX: Final = 100_000
@@ -30,9 +31,9 @@ _TEXTS_MAX: Final = 2048
 
 
 class RequestLine(msgspec.Struct, frozen=True):
-    """What the log tells of one request; ``at`` is ISO 8601; ``request_id`` is ours and needs no escaping."""
+    """What the log tells of one request; ``now_ms`` is Unix time; ``request_id`` is ours and needs no escaping."""
 
-    at: str
+    now_ms: int
     request_id: str
     method: str
     route: str
@@ -55,15 +56,8 @@ class Log:
         self._dropped = 0
         self._request_texts = _RequestTexts(log_format)
         self._closing = threading.Event()
-        self._timestamp = (-1, "")
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
-
-    def timestamp(self, now_ms: int) -> str:
-        """Write a time for a line; many requests share a millisecond, so the last one written is kept."""
-        if self._timestamp[0] != now_ms:
-            self._timestamp = (now_ms, iso_timestamp(now_ms))
-        return self._timestamp[1]
 
     def request(self, line: RequestLine) -> None:
         """Log a request; refusals and successes alike."""
@@ -111,40 +105,50 @@ class Log:
         return _json_text(fields) + "\n" if self._format == "json" else _console_event(fields)
 
 
+class _CallerPart(msgspec.Struct, frozen=True):
+    """The part of a line that tells who called, and of whom it tells beside the credential."""
+
+    tenant: str
+    kind: str
+    rendered: str
+
+
 class _RequestTexts:
     """Writes the lines of requests out of parts that many of them share.
 
     Every request has a line, and little in it is its own: rendered whole, in batches, it took a fifth of an answer.
     """
 
-    __slots__ = ("_begin", "_callers", "_ends", "_is_json", "_outcomes")
+    __slots__ = ("_begin", "_begin_ms", "_callers", "_ends", "_is_json", "_outcomes")
 
     def __init__(self, log_format: LogFormat) -> None:
         self._is_json = log_format == "json"
-        self._begin = ("", "")
+        self._begin_ms, self._begin = -1, ""
         self._outcomes: dict[tuple[str, str, int], str] = {}
-        self._callers: dict[tuple[str, str, str], str] = {}
+        self._callers: dict[str, _CallerPart] = {}
         self._ends: dict[str, str] = {}
 
     def render(self, line: RequestLine) -> str:
         """Return the whole line."""
-        if self._begin[0] != line.at:
-            self._begin = (line.at, self._render_begin(line))
+        if self._begin_ms != line.now_ms:
+            self._begin_ms, self._begin = line.now_ms, self._render_begin(line.now_ms)
         outcome = self._outcomes.get((line.method, line.route, line.status))
         if outcome is None:
             outcome = _keep(self._outcomes, (line.method, line.route, line.status), self._render_outcome(line))
-        caller = self._callers.get((line.tenant, line.caller, line.credential))
-        if caller is None:
-            caller = _keep(self._callers, (line.tenant, line.caller, line.credential), self._render_caller(line))
+        caller = self._callers.get(line.credential)
+        if caller is None or caller.tenant != line.tenant or caller.kind != line.caller:
+            made = _CallerPart(line.tenant, line.caller, self._render_caller(line))
+            caller = _keep(self._callers, line.credential, made)
         end = self._ends.get(line.reason)
         if end is None:
             end = _keep(self._ends, line.reason, self._render_end(line))
-        return f"{self._begin[1]}{line.request_id}{outcome}{line.microseconds}{caller}{end}"
+        return f"{self._begin}{line.request_id}{outcome}{line.microseconds}{caller.rendered}{end}"
 
-    def _render_begin(self, line: RequestLine) -> str:
+    def _render_begin(self, now_ms: int) -> str:
+        at = iso_timestamp(now_ms)
         if self._is_json:
-            return f'{{"event":"request","level":"info","at":{_json_text(line.at)},"requestId":"'
-        return f"{line.at} info    event=request requestId="
+            return f'{{"event":"request","level":"info","at":{_json_text(at)},"requestId":"'
+        return f"{at} info    event=request requestId="
 
     def _render_outcome(self, line: RequestLine) -> str:
         if self._is_json:
@@ -165,11 +169,11 @@ class _RequestTexts:
         return f" reason={_plain(line.reason)}\n" if line.reason else "\n"
 
 
-def _keep(kept: dict[Key, str], key: Key, text: str) -> str:
+def _keep(kept: dict[Key, Kept], key: Key, made: Kept) -> Kept:
     if len(kept) >= _TEXTS_MAX:
         kept.clear()
-    kept[key] = text
-    return text
+    kept[key] = made
+    return made
 
 
 def _console_event(fields: dict[str, object]) -> str:

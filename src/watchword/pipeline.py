@@ -6,26 +6,28 @@ that refuses decides. Knows the floors below and the Route record, and no room o
 
 from __future__ import annotations
 
+import itertools
 import time
 import traceback
+from collections.abc import Iterator
 from secrets import token_hex
 from typing import Final
 
+import msgspec
+
 from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
+from watchword.callers.admission import PROVED_BY_ENDPOINT, is_open, require_admission
 from watchword.callers.call import Call
-from watchword.callers.caller import CallerKind
 from watchword.callers.challenges import Challenges
 from watchword.callers.csrf import own_origin, require_same_site
 from watchword.callers.identify import Identifier, Identity
 from watchword.callers.origins import OriginList
-from watchword.callers.permissions import require_permission, require_tenant
 from watchword.callers.presented import read_credentials
 from watchword.callers.tenant_path import enter_tenant_path
 from watchword.clock import Clock
 from watchword.errors import (
     ExpiredSessionTokenError,
-    ForbiddenError,
     InsecureTransportError,
     InternalError,
     NotAuthenticatedError,
@@ -55,22 +57,22 @@ _API_SECURITY_LINES: Final = (
 _HSTS: Final = b"strict-transport-security: max-age=63072000; includeSubDomains\r\n"
 _CARRYING_CREDENTIALS: Final = ("/api/", "/oauth/", "/t/")
 _UNMATCHED: Final = "(no route)"
-_PROVED_BY_ENDPOINT: Final = frozenset({"client", "page"})
-_OPEN: Final = _PROVED_BY_ENDPOINT | {"anyone"}
-_KEYS: Final = frozenset({CallerKind.SECRET_KEY, CallerKind.PUBLISHABLE_KEY})
+_BEHIND_ID: Final = b"\r\n" + _API_SECURITY_LINES + VARY
+"""What nearly every answer goes on with behind its request's id."""
+
+_BEHIND_ID_OVER_TLS: Final = _BEHIND_ID + _HSTS
+
+_LOW_DIGITS: Final = tuple(f"{number:02x}" for number in range(256))
 
 
-class _Progress:
+class _Progress(msgspec.Struct):
     """What is known of a request so far: for its headers and its log line, whichever way it ends."""
 
-    __slots__ = ("identity", "limit_lines", "reason", "route", "tenant_slug")
-
-    def __init__(self) -> None:
-        self.route: Route | None = None
-        self.identity: Identity | None = None
-        self.limit_lines = b""
-        self.reason = ""
-        self.tenant_slug: str | None = None
+    route: Route | None = None
+    identity: Identity | None = None
+    limit_lines: bytes = b""
+    reason: str = ""
+    tenant_slug: str | None = None
 
 
 class Pipeline:
@@ -98,14 +100,13 @@ class Pipeline:
         self._audit = audit
         self._log = log
         self._clock = clock
-        self._id_prefix = f"req_{token_hex(8)}"
-        self._count = 0
+        self._ids = _make_ids()
 
     async def answer(self, request: Request) -> Response:
         """Answer one request; never raises but for cancellation."""
         began_ns = time.perf_counter_ns()
         now_ms = self._clock.now_ms()
-        request.id = self._next_id()
+        request.id = next(self._ids)
         progress = _Progress()
         try:
             response = await self._serve(request, now_ms, progress)
@@ -119,15 +120,11 @@ class Pipeline:
 
     def note_unread_request(self, error: WatchwordError) -> str:
         """Log that bytes came which are no request, and return the id that its answer carries."""
-        request_id = self._next_id()
+        request_id = next(self._ids)
         self._log.event(
             "info", "request.unread", self._clock.now_ms(), requestId=request_id, status=error.status, reason=error.code
         )
         return request_id
-
-    def _next_id(self) -> str:
-        self._count += 1
-        return f"{self._id_prefix}{self._count:08x}"
 
     async def _serve(self, request: Request, now_ms: int, progress: _Progress) -> Response:
         bucket = address_bucket(request.client_address)
@@ -142,7 +139,7 @@ class Pipeline:
             raise InsecureTransportError
         if route.limit is not None:
             await self._limiter.require_attempt(route.limit, bucket, now_ms)
-        identity = None if route.callers in _PROVED_BY_ENDPOINT else self._identifier.recall(request, now_ms)
+        identity = None if route.callers in PROVED_BY_ENDPOINT else self._identifier.recall(request, now_ms)
         if identity is None:
             identity = await self._identify(request, route, now_ms)
         progress.identity = identity
@@ -152,7 +149,7 @@ class Pipeline:
                 progress.limit_lines = await self._count_caller(identity, now_ms)
             if identity.caller.from_cookie:
                 require_same_site(request, identity.allowed_origins + self._origins.of_installation)
-        _require_caller(route, identity)
+        require_admission(request, route, identity)
         call = _make_call(request, match, identity, now_ms)
         if route.query is not None:
             call.query = parse_query(request.query, route.query)
@@ -161,13 +158,13 @@ class Pipeline:
         return await route.handler(call)
 
     async def _identify(self, request: Request, route: Route, now_ms: int) -> Identity | None:
-        if route.callers in _PROVED_BY_ENDPOINT:
+        if route.callers in PROVED_BY_ENDPOINT:
             return None
         try:
             return await self._identifier.identify(request, now_ms)
         except (NotAuthenticatedError, ExpiredSessionTokenError):
             # Browsers attach a cookie unasked: a dead one must not keep anybody from signing in again.
-            if _is_open(route) and read_credentials(request).from_cookie:
+            if is_open(route) and read_credentials(request).from_cookie:
                 return None
             raise
 
@@ -220,14 +217,12 @@ class Pipeline:
 
     def _finish(self, request: Request, response: Response, progress: _Progress) -> None:
         own = response.lines
-        lines = b"%b%bx-request-id: %b\r\n%b%b%b" % (
-            own,
-            progress.limit_lines,
-            request.id.encode(),
-            _SECURITY_LINES if b"content-security-policy" in own else _API_SECURITY_LINES,
-            b"" if b"vary: " in own else VARY,
-            _HSTS if request.scheme == "https" else b"",
-        )
+        # By find: to see whether bytes are in bytes, Python first tries to take them for a number.
+        if own.find(b"content-security-policy") < 0 and own.find(b"vary: ") < 0:
+            rest = _BEHIND_ID_OVER_TLS if request.scheme == "https" else _BEHIND_ID
+        else:
+            rest = _behind_id(own, request.scheme)
+        lines = b"".join((own, progress.limit_lines, b"x-request-id: ", request.id.encode(), rest))
         origin = request.headers.get(b"origin")
         is_page = progress.route is not None and progress.route.callers == "page"
         if origin is not None and b"access-control-" not in own and not is_page:
@@ -251,14 +246,14 @@ class Pipeline:
         caller = None if progress.identity is None else progress.identity.caller
         self._log.request(
             RequestLine(
-                self._log.timestamp(now_ms),
+                now_ms,
                 request.id,
                 request.method,
                 _UNMATCHED if progress.route is None else progress.route.path,
                 response.status,
                 (time.perf_counter_ns() - began_ns) // 1000,
                 "" if caller is None else caller.tenant_id,
-                "" if caller is None else caller.kind.value,
+                "" if caller is None else caller.kind,
                 "" if caller is None else caller.credential_id,
                 progress.reason,
             )
@@ -267,16 +262,25 @@ class Pipeline:
 
 def _make_call(request: Request, match: Match, identity: Identity | None, now_ms: int) -> Call:
     if identity is None:
-        return Call(request, caller=None, now_ms=now_ms, parameters=match.parameters)
-    return Call(
-        request,
-        caller=identity.caller,
-        session=identity.session,
-        token=identity.token,
-        access=identity.access,
-        now_ms=now_ms,
-        parameters=match.parameters,
-    )
+        return Call(request, None, now_ms, match.parameters)
+    return Call(request, identity.caller, now_ms, match.parameters, identity.session, identity.token, identity.access)
+
+
+def _behind_id(own: bytes, scheme: str) -> bytes:
+    """Return what goes behind the request's id, but for the lines that the answer brings itself."""
+    lines = b"\r\n" + (_SECURITY_LINES if b"content-security-policy" in own else _API_SECURITY_LINES)
+    if b"vary: " not in own:
+        lines += VARY
+    return lines + _HSTS if scheme == "https" else lines
+
+
+def _make_ids() -> Iterator[str]:
+    """Give the ids of a process's requests, one after another."""
+    prefix = f"req_{token_hex(8)}"
+    for high in itertools.count():
+        begin = f"{prefix}{high:06x}"
+        for low in _LOW_DIGITS:
+            yield begin + low
 
 
 async def _read_body(request: Request, route: Route) -> object:
@@ -290,27 +294,3 @@ async def _read_body(request: Request, route: Route) -> object:
     require_json_type(request.header(b"content-type"))
     decoded: object = decode_struct(body, route.body)
     return decoded
-
-
-def _require_caller(route: Route, identity: Identity | None) -> None:
-    if identity is None:
-        if not _is_open(route):
-            raise NotAuthenticatedError
-        return
-    kind = identity.caller.kind
-    if route.callers == "user" and identity.session is None and not _may_stand_for_user(route, identity):
-        raise ForbiddenError(cause="only a signed-in user may call this")
-    if route.callers == "key" and kind not in _KEYS:
-        raise ForbiddenError(cause="only a key may call this")
-    if route.permission is not None:
-        require_permission(identity.caller, route.permission, public=route.publishable)
-        require_tenant(identity.caller, route.permission)
-
-
-def _may_stand_for_user(route: Route, identity: Identity) -> bool:
-    """Say whether a user's access token gets in: where a scope can stand for the permission, never to the account."""
-    return route.permission is not None and identity.access is not None and identity.caller.kind is CallerKind.USER
-
-
-def _is_open(route: Route) -> bool:
-    return route.callers in _OPEN and route.permission is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from watchword.callers.caller import Caller, Mode
 from watchword.credentials.access_token import AccessProof
 from watchword.credentials.session_token import SessionProof
@@ -11,7 +13,7 @@ from watchword.errors import NotAuthenticatedError
 from watchword.wire.request import Request
 
 
-class Call:
+class Call(msgspec.Struct):
     """One request on its way to a handler.
 
     Shapes: ``caller`` is None where the route lets anyone in and no proof came; ``session`` is what a user's
@@ -19,30 +21,18 @@ class Call:
     request; ``parameters`` are the path's; ``body`` and ``query`` are the route's structs, decoded and checked.
     """
 
-    __slots__ = ("access", "body", "caller", "now_ms", "parameters", "query", "request", "session", "token")
+    request: Request
+    caller: Caller | None
+    now_ms: int
+    parameters: dict[str, str]
+    session: SessionProof | None = None
+    token: str | None = None
+    access: AccessProof | None = None
+    body: Any = None
+    query: Any = None
 
-    def __init__(
-        self,
-        request: Request,
-        *,
-        caller: Caller | None,
-        session: SessionProof | None = None,
-        token: str | None = None,
-        access: AccessProof | None = None,
-        now_ms: int,
-        parameters: dict[str, str],
-        body: Any = None,  # noqa: ANN401 - only the route knows its own struct
-        query: Any = None,  # noqa: ANN401 - the same
-    ) -> None:
-        self.request = request
-        self.caller = caller
-        self.session = session
-        self.token = token
-        self.access = access
-        self.now_ms = now_ms
-        self.parameters = parameters
-        self.body = body
-        self.query = query
+    def __repr__(self) -> str:
+        return f"Call({self.request.id!r})"
 
     @property
     def known(self) -> Caller:

@@ -13,7 +13,7 @@ from typing import Final, cast
 import msgspec
 
 from watchword.callers.caller import Caller, CallerKind, Mode, Role
-from watchword.callers.presented import Presented, digest_of_only_header, read_credentials
+from watchword.callers.presented import Presented, read_credentials, read_only_header
 from watchword.callers.tenant import TenantChooser
 from watchword.credentials.access_token import AccessProof, AccessTokens
 from watchword.credentials.api_key import ApiKeyProver, KeyProof
@@ -33,7 +33,6 @@ from watchword.limits.limiter import Limited
 from watchword.oauth_errors import InvalidDpopProofError
 from watchword.wire.request import Request
 
-_REFUSED: Final = "why the only deciding header proves nobody, now and for ever"
 _NEVER_MS: Final = 2**63 - 1
 
 
@@ -91,13 +90,12 @@ class Identifier:
             NotAuthenticatedError: that header was refused for good.
             ExpiredSessionTokenError: it named a session whose token has expired.
         """
-        digest = digest_of_only_header(request)
-        if digest is None:
+        only = read_only_header(request)
+        if only.digest is None:
             return None
-        refused = request.head.derived.get(_REFUSED)
-        if isinstance(refused, str):
-            raise NotAuthenticatedError(reason=refused, is_final=True)
-        remembered = self._remembered.find(digest, _Remembered)
+        if only.refused is not None:
+            raise NotAuthenticatedError(reason=only.refused, is_final=True)
+        remembered = self._remembered.find(only.digest, _Remembered)
         if remembered is None or not remembered.from_ms <= now_ms < remembered.until_ms:
             return None
         if remembered.identity is None:
@@ -113,13 +111,14 @@ class Identifier:
             TwoCredentialsError: two different proofs, or two different publishable keys.
             ForbiddenError: a living proof that may not be used from here, or for this tenant.
         """
-        digest = digest_of_only_header(request)
+        only = read_only_header(request)
+        digest = only.digest
         mark = self._remembered.mark()
         try:
             identity = await self._prove(request, now_ms, self._require_key)
         except NotAuthenticatedError as error:
             if error.is_final and digest is not None:
-                request.head.derived[_REFUSED] = error.cause
+                only.refused = error.cause
             raise
         except ExpiredSessionTokenError as error:
             if digest is not None:

@@ -27,7 +27,7 @@ ALONE: Final = frozenset({b"authorization", *_KEY_HEADERS, *_PUBLISHABLE_HEADERS
 DECIDING: Final = ALONE | {b"dpop", b"cookie", b"x-tenant-id", b"origin", b"sec-fetch-site"}
 """Every header that has a part in who is calling; a header that joins them must join here (a test holds it so)."""
 
-_DIGEST: Final = "digest of the only deciding header"
+_ONLY: Final = "the only deciding header"
 _PRESENTED: Final = "presented credentials"
 
 
@@ -48,19 +48,32 @@ class Presented(msgspec.Struct):
         return f"Presented(from_cookie={self.from_cookie})"
 
 
-def digest_of_only_header(request: Request) -> bytes | None:
-    """Return the digest of the one header that decides who is calling; None where there is none, or more than one.
+class OnlyHeader(msgspec.Struct):
+    """The digest of the one header that decides, None where there is none or more than one, and how it was refused.
+
+    ``refused`` is why the header proves nobody, now and for ever; None where that is not said.
+    """
+
+    digest: bytes | None
+    refused: str | None = None
+
+
+def read_only_header(request: Request) -> OnlyHeader:
+    """Return what is kept of the one header that decides who is calling.
 
     One header and nothing beside it that could change the outcome: what it gave before, it gives again.
     """
-    derived = request.head.derived
-    if _DIGEST not in derived:
-        headers = request.headers
-        deciding = [name for name in headers if name in DECIDING]
-        is_alone = len(deciding) == 1 and deciding[0] in ALONE
-        derived[_DIGEST] = sha256(b"%b: %b" % (deciding[0], headers[deciding[0]])).digest() if is_alone else None
-    digest = derived[_DIGEST]
-    return digest if isinstance(digest, bytes) else None
+    only = request.head.derived.get(_ONLY)
+    return only if isinstance(only, OnlyHeader) else _find_only_header(request)
+
+
+def _find_only_header(request: Request) -> OnlyHeader:
+    headers = request.headers
+    deciding = [name for name in headers if name in DECIDING]
+    is_alone = len(deciding) == 1 and deciding[0] in ALONE
+    digest = sha256(b"%b: %b" % (deciding[0], headers[deciding[0]])).digest() if is_alone else None
+    only = request.head.derived[_ONLY] = OnlyHeader(digest)
+    return only
 
 
 def read_credentials(request: Request) -> Presented:

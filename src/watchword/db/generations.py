@@ -55,7 +55,8 @@ class Generations:
 
     def is_trusted(self) -> bool:
         """Say whether news from all other nodes is arriving; while not, nothing remembered may be used."""
-        return self._monotonic() < self._trusted_until
+        # Where trust has no end, as with one node, the clock need not be asked.
+        return self._trusted_until == math.inf or self._monotonic() < self._trusted_until
 
     def set_trusted(self, trusted: bool) -> None:  # noqa: FBT001 - the listener reports a state, not an option
         """Record whether news from other nodes arrives, until told otherwise."""

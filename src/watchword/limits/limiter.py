@@ -60,6 +60,10 @@ class Limiter:
         self._address = Policy("address", address_per_minute, MINUTE)
         self._shares = shares
         self._counters: dict[str, WindowCounter] = {}
+        self._of_addresses = WindowCounter(MINUTE)
+        self._unlimited_plans = {
+            name for name, plan in plans.items() if plan.requests_per_minute is None and plan.requests_per_hour is None
+        }
 
     def require_address(self, bucket: str, now_ms: int) -> None:
         """Refuse an address that floods this process; in memory alone, before anything else is done.
@@ -67,11 +71,9 @@ class Limiter:
         Raises:
             RateLimitExceededError: too many requests of one address within a minute.
         """
-        if not self._address.count:
-            return
-        counter = self._counter("address", MINUTE)
-        if counter.take(bucket, self._address.count, now_ms) < 0:
-            raise _refusal(self._address, counter, now_ms)
+        address = self._address
+        if address.count and self._of_addresses.take(bucket, address.count, now_ms) < 0:
+            raise _refusal(address, self._of_addresses, now_ms)
 
     async def require_attempt(self, name: str, subject: str, now_ms: int) -> None:
         """Refuse more attempts at an endpoint than its policy allows one subject; a count of 0 is no limit.
@@ -86,10 +88,8 @@ class Limiter:
 
     def is_limited(self, caller: Limited) -> bool:
         """Say whether anything limits this caller; ``require_caller`` need not be asked for those whom nothing does."""
-        plan = self._plans[caller.plan]
         return not (
-            plan.requests_per_minute is None
-            and plan.requests_per_hour is None
+            caller.plan in self._unlimited_plans
             and caller.credential_per_minute is None
             and caller.per_minute is None
             and caller.per_hour is None

@@ -27,7 +27,7 @@ class WindowCounter:
     def take(self, subject: str, limit: int, now_ms: int) -> int:
         """Take one of ``limit`` and return how many are left, or -1 when none was."""
         window = now_ms // self.window_ms
-        if window > self._window or self._window - window > 1:
+        if window != self._window and (window > self._window or self._window - window > 1):
             # A clock that steps back a little stays in the window it had; one set back for good begins a new one.
             self._window = window
             self._taken = {}

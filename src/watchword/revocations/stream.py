@@ -68,7 +68,7 @@ class RevocationFeed:
             raise RateLimitExceededError(_COME_AGAIN_SECONDS, cause="as many listeners as a tenant may have")
         place = await self._find_place(call)
         parts = self._follow if query.follow else self._catch_up
-        return StreamingResponse(partial(parts, call, place), _LINES)
+        return StreamingResponse(200, b"", _LINES, parts=partial(parts, call, place))
 
     async def _find_place(self, call: Call) -> _Place:
         bounds = await get_bounds(self._database)

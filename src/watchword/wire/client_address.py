@@ -13,15 +13,11 @@ Network = IPv4Network | IPv6Network
 
 
 class ClientAddresses:
-    """The networks whose proxies are believed."""
+    """The networks whose proxies are believed; ``trusts_any`` is False where the whole question can be skipped."""
 
     def __init__(self, trusted: Sequence[str] = ()) -> None:
         self._trusted: tuple[Network, ...] = tuple(ip_network(network) for network in trusted)
-
-    @property
-    def trusts_any(self) -> bool:
-        """Whether any proxy is trusted; the fast lane skips the whole question when not."""
-        return bool(self._trusted)
+        self.trusts_any = bool(self._trusted)
 
     def resolve(self, peer: str, forwarded_for: str | None) -> str:
         """Return the nearest address that is no trusted proxy, walking ``X-Forwarded-For`` from its right end."""

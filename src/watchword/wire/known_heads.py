@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from watchword.wire.request import Head
 
@@ -25,16 +27,19 @@ _HEADS_MAX: Final = 512
 """Distinct headers that are remembered, of the callers who called last: at most some 4 MiB."""
 
 
-class KnownRequest(NamedTuple):
-    """A request whose headers were known; a tuple, since one is made for each request."""
+class KnownRequest(msgspec.Struct, frozen=True):
+    """A request whose headers were known."""
 
     method: str
     target: bytes
     head: Head
     body: bytes = b""
 
+    def __repr__(self) -> str:
+        return f"KnownRequest({self.method!r})"
 
-class _Known(NamedTuple):
+
+class _Known(msgspec.Struct, frozen=True):
     """Headers as they read, and the length of the body behind them: None for those of a GET request, which has none."""
 
     head: Head

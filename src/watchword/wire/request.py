@@ -119,8 +119,8 @@ class Request:
         self.headers = head.fields
         self._fault = head.fault
         path, _, self.query = target.partition(b"?")
-        self.path = path.decode("latin-1") if b"%" not in path and path.isascii() else self._decode_path(path)
-        self.addressed_path = self.path
+        text = path.decode("latin-1")
+        self.path = self.addressed_path = text if text.isascii() and "%" not in text else self._decode_path(path)
         self.client_address = client_address
         self.scheme = scheme
         self._read_body = read_body

@@ -23,15 +23,15 @@ STATUS_LINES: Final = {
 }
 
 
-class Response:
+class Response(msgspec.Struct):
     """What goes back. ``lines`` are raw header lines, each ended by CRLF and free of any other control character."""
 
-    __slots__ = ("body", "lines", "status")
+    status: int
+    body: bytes
+    lines: bytes = JSON_TYPE
 
-    def __init__(self, status: int, body: bytes, lines: bytes = JSON_TYPE) -> None:
-        self.status = status
-        self.body = body
-        self.lines = lines
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.status})"
 
     def header_pairs(self) -> list[tuple[bytes, bytes]]:
         """Return the header lines as pairs, the form that ASGI wants; names are lower-case."""
@@ -42,18 +42,14 @@ class Response:
         return pairs
 
 
-class StreamingResponse(Response):
+class StreamingResponse(Response, kw_only=True):
     """An answer that goes on until it ends by itself, its reader leaves or the server stops.
 
     ``parts`` is called once, when the headers are sent. The next part is asked for when the reader has taken enough of
     those before: what a slow one has not read is not kept here.
     """
 
-    __slots__ = ("parts",)
-
-    def __init__(self, parts: Callable[[], AsyncGenerator[bytes, None]], lines: bytes) -> None:
-        super().__init__(200, b"", lines)
-        self.parts = parts
+    parts: Callable[[], AsyncGenerator[bytes, None]]
 
 
 def header_line(name: str, value: str) -> bytes:
