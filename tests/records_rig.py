@@ -90,16 +90,13 @@ class Shop:
         sent = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         lines = {"content-type": "application/json", **(headers or {})}
 
-        async def read_body() -> bytes:
-            return sent
-
         request = Request(
             method,
             target.encode(),
             [(name.encode(), value.encode("latin-1")) for name, value in lines.items()],
             client_address="192.0.2.1",
             scheme="https",
-            read_body=read_body,
+            body=sent,
         )
         try:
             return Answer(await self._serve(request, caller or secret_key(), now_ms))

@@ -56,6 +56,7 @@ from watchword.wire.known_heads import KnownHeads
 from watchword.wire.request import BodyReader, Head, Request
 from watchword.wire.response import Response
 from watchword.wire.routes import Route, RouteTable
+from watchword.wire.turns import Turns
 
 _REVOCATIONS_KEPT_MS: Final = (LONGEST_TOKEN_SECONDS + 3_600) * 1000
 """As long as a token that was verified offline may live, and an hour for clocks that differ."""
@@ -117,6 +118,7 @@ class Application:
         self.connections: Counter[str] = Counter()
         self.default_lines = DefaultLines()
         self.known_heads = KnownHeads()
+        self.turns = Turns()
 
     @classmethod
     async def open(cls, settings: Settings, *, clock: Clock | None = None, log: Log | None = None) -> Application:
@@ -158,10 +160,10 @@ class Application:
         *,
         peer: str,
         scheme: str,
-        read_body: BodyReader | None = None,
+        body: bytes | BodyReader = b"",
     ) -> Request:
         """Make a request of what a connection carried; a trusted proxy's word on client and scheme is taken."""
-        request = Request(method, target, headers, client_address=peer, scheme=scheme, read_body=read_body)
+        request = Request(method, target, headers, client_address=peer, scheme=scheme, body=body)
         if self._addresses.trusts_any:
             request.client_address = self._addresses.resolve(peer, request.header(b"x-forwarded-for"))
             request.is_in_clear = self._addresses.is_in_clear(peer, scheme, request.header(b"x-forwarded-proto"))
@@ -199,7 +201,7 @@ class Application:
         )
         return await self.answer(
             self.make_request(
-                scope["method"], target_of(scope), headers, peer=peer, scheme=scope["scheme"], read_body=read_body
+                scope["method"], target_of(scope), headers, peer=peer, scheme=scope["scheme"], body=read_body
             )
         )
 

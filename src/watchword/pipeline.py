@@ -139,10 +139,11 @@ class Pipeline:
             raise InsecureTransportError
         if route.limit is not None:
             await self._limiter.require_attempt(route.limit, bucket, now_ms)
-        identity = None if route.callers in PROVED_BY_ENDPOINT else self._identifier.recall(request, now_ms)
-        if identity is None:
-            identity = await self._identify(request, route, now_ms)
-        progress.identity = identity
+        identity = progress.identity = (
+            None
+            if route.callers in PROVED_BY_ENDPOINT
+            else self._identifier.recall(request, now_ms) or await self._identify(request, route, now_ms)
+        )
         if identity is not None:
             self._audit.note_use(identity.caller.credential_id, now_ms)
             if self._limiter.is_limited(identity.limited):
@@ -153,13 +154,15 @@ class Pipeline:
         call = _make_call(request, match, identity, now_ms)
         if route.query is not None:
             call.query = parse_query(request.query, route.query)
-        if route.body is not None or route.form is not None:
-            call.body = await _read_body(request, route)
+        if route.form is not None:
+            require_form_type(request.header(b"content-type"))
+            body = request.whole_body
+            call.body = parse_form(await request.body() if body is None else body, route.form)
+        elif route.body is not None:
+            call.body = await _read_json(request, route)
         return await route.handler(call)
 
     async def _identify(self, request: Request, route: Route, now_ms: int) -> Identity | None:
-        if route.callers in PROVED_BY_ENDPOINT:
-            return None
         try:
             return await self._identifier.identify(request, now_ms)
         except (NotAuthenticatedError, ExpiredSessionTokenError):
@@ -283,11 +286,7 @@ def _make_ids() -> Iterator[str]:
             yield begin + low
 
 
-async def _read_body(request: Request, route: Route) -> object:
-    if route.form is not None:
-        require_form_type(request.header(b"content-type"))
-        form: object = parse_form(await request.body(), route.form)
-        return form
+async def _read_json(request: Request, route: Route) -> object:
     body = await request.body()
     if not body and route.body_is_optional:
         return None

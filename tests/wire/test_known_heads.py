@@ -20,6 +20,7 @@ from watchword.wire.fast_lane import FastLaneProtocol
 from watchword.wire.known_heads import HEADERS_BYTES_MAX, KnownHeads
 from watchword.wire.request import BodyReader, Head, Request
 from watchword.wire.response import Response
+from watchword.wire.turns import Turns
 
 PLAIN = b"\r\nHost: a\r\nX-One: 1\r\n\r\n"
 
@@ -161,6 +162,7 @@ class Echo:
         self.connections: Counter[str] = Counter()
         self.default_lines = DefaultLines()
         self.known_heads = known_heads
+        self.turns = Turns()
 
     def is_trusted_proxy(self, peer: str) -> bool:
         return peer == "trusted"
@@ -176,9 +178,9 @@ class Echo:
         *,
         peer: str,
         scheme: str,
-        read_body: BodyReader | None = None,
+        body: bytes | BodyReader = b"",
     ) -> Request:
-        return Request(method, target, headers, client_address=peer, scheme=scheme, read_body=read_body)
+        return Request(method, target, headers, client_address=peer, scheme=scheme, body=body)
 
     async def answer(self, request: Request) -> Response:
         if request.path == "/wait":
@@ -194,7 +196,7 @@ class Echo:
         read = make_body_reader(receive, declared_bytes=None, body_bytes_max=1_000, body_seconds=60)
         headers = list(scope["headers"])
         request = self.make_request(
-            scope["method"], target_of(scope), headers, peer="127.0.0.1", scheme="http", read_body=read
+            scope["method"], target_of(scope), headers, peer="127.0.0.1", scheme="http", body=read
         )
         await send_response(send, await self.answer(request), method=scope["method"])
 

@@ -88,7 +88,8 @@ class AccessProof(msgspec.Struct, frozen=True, kw_only=True):
 
     Shapes: ``user_id`` and ``role`` stand where a user allowed the client, None where the client acts for itself;
     ``scopes`` is what the token carries, as far as its client and what it was exchanged for still have it; ``jkt`` is the thumbprint of the key that must be proved with it; the proof is
-    good from ``good_from_ms`` until before ``good_until_ms`` unless one of its ``subjects`` is withdrawn.
+    good from ``good_from_ms`` until before ``good_until_ms`` unless one of its ``subjects`` is withdrawn; ``derived`` is
+    where others keep, under a name of their own, what follows from this proof alone.
     """
 
     claims: AccessClaims
@@ -107,6 +108,7 @@ class AccessProof(msgspec.Struct, frozen=True, kw_only=True):
     good_from_ms: int
     good_until_ms: int
     subjects: tuple[str, ...]
+    derived: dict[str, object] = {}
 
 
 class MadeToken(msgspec.Struct, frozen=True):
@@ -193,6 +195,11 @@ class AccessTokens:
         ended = EndedSubject(tenant_id, mode, "token", claims.jti, user_id)
         tx.withdraw(_token_subject(claims.jti), ended.text())
         return is_first
+
+    def recall(self, token: str, now_ms: int) -> AccessProof | None:
+        """Return what the token proved a moment ago if that holds now, else None: then it has to be proved."""
+        proof = self._cache.find(_hash(token), AccessProof) if len(token) <= TOKEN_CHARACTERS_MAX else None
+        return proof if proof is not None and proof.good_from_ms <= now_ms < proof.good_until_ms else None
 
     async def prove(self, token: str, now_ms: int) -> AccessProof:
         """Return what the token proves; whether its audience is this API is the caller's question.

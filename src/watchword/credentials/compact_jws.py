@@ -8,8 +8,11 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from typing import Final
 
 from watchword.errors import NotAuthenticatedError
+
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 def sign_compact(payload: bytes, *, header: bytes, secret: bytes) -> str:
@@ -43,7 +46,7 @@ def mac(message: bytes, secret: bytes) -> bytes:
 
 def encode_segment(data: bytes) -> bytes:
     """Write bytes as base64url without padding (RFC 7515 §2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=")
 
 
 def decode_segment(segment: bytes) -> bytes:

@@ -78,14 +78,20 @@ class IssuerKey:
         """Name the key and hide its secret."""
         return f"IssuerKey({self.id!r})"
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether a signature takes a millisecond, as RSA's do, and is not made on the event loop."""
+        return self.algorithm == "RS256"
+
     async def sign(self, message: bytes) -> bytes:
-        """Sign a message; RSA, which takes a millisecond, off the event loop."""
-        if self.algorithm == "RS256":
+        """Sign a message, off the event loop where that is slow."""
+        if self.is_slow:
             return await asyncio.to_thread(sign, self.private, message)
         return sign(self.private, message)
 
 
 class _Ring(msgspec.Struct, frozen=True):
+    slot: int
     stamp: int
     read_at_ms: int
     keys: tuple[IssuerKey, ...]
@@ -110,6 +116,11 @@ class IssuerKeys:
         self._sealing = Sealing(master_secret)
         self._longest_life_ms = longest_life_seconds * 1000
         self._rings: OrderedDict[str, _Ring] = OrderedDict()
+
+    def recall_signing_key(self, tenant_id: str, algorithm: SigningAlgorithm, now_ms: int) -> IssuerKey | None:
+        """Return the tenant's current key of an algorithm if it was read a moment ago, else None: ask ``signing_key``."""
+        ring = self._fresh_ring(tenant_id, now_ms)
+        return None if ring is None else _current(ring.keys, algorithm, now_ms)
 
     async def signing_key(self, tenant_id: str, algorithm: SigningAlgorithm, now_ms: int) -> IssuerKey:
         """Return the tenant's current key of an algorithm; the first one is made here.
@@ -218,21 +229,25 @@ class IssuerKeys:
         await end_issuer_keys(tx, tenant_id, key.algorithm, below_number=key.number, ends_at_ms=ends_at_ms)
 
     async def _keys(self, tenant_id: str, now_ms: int) -> tuple[IssuerKey, ...]:
+        ring = self._fresh_ring(tenant_id, now_ms)
+        return await self._read(tenant_id, now_ms) if ring is None else ring.keys
+
+    def _fresh_ring(self, tenant_id: str, now_ms: int) -> _Ring | None:
         ring = self._rings.get(tenant_id)
-        generations = self._generations
         if (
             ring is None
             or not 0 <= now_ms - ring.read_at_ms < _RING_MS
-            or not generations.is_trusted()
-            or ring.stamp != generations.read(generations.slot(_subject(tenant_id)))
+            or not self._generations.is_trusted()
+            or ring.stamp != self._generations.read(ring.slot)
         ):
-            return await self._read(tenant_id, now_ms)
-        return ring.keys
+            return None
+        return ring
 
     async def _read(self, tenant_id: str, now_ms: int) -> tuple[IssuerKey, ...]:
-        stamp = self._generations.read(self._generations.slot(_subject(tenant_id)))
+        slot = self._generations.slot(_subject(tenant_id))
+        stamp = self._generations.read(slot)
         keys = tuple(self._open(tenant_id, stored) for stored in await list_issuer_keys(self._database, tenant_id))
-        self._rings[tenant_id] = _Ring(stamp, now_ms, keys)
+        self._rings[tenant_id] = _Ring(slot, stamp, now_ms, keys)
         self._rings.move_to_end(tenant_id)
         if len(self._rings) > _TENANTS_MAX:
             self._rings.popitem(last=False)
@@ -270,8 +285,12 @@ def state_of(key: IssuerKey, keys: Sequence[IssuerKey], now_ms: int) -> KeyState
 
 
 def _current(keys: Sequence[IssuerKey], algorithm: SigningAlgorithm, now_ms: int) -> IssuerKey | None:
-    active = [key for key in keys if key.algorithm == algorithm and key.active_at_ms <= now_ms]
-    return max(active, key=lambda key: (key.active_at_ms, key.number), default=None)
+    current = None
+    for key in keys:
+        if key.algorithm == algorithm and key.active_at_ms <= now_ms:
+            is_younger = current is None or (current.active_at_ms, current.number) < (key.active_at_ms, key.number)
+            current = key if is_younger else current
+    return current
 
 
 async def _delete_older(tx: Transaction, tenant_id: str, key: StoredIssuerKey) -> None:

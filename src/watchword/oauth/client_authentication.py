@@ -92,7 +92,9 @@ class ClientAuthentication:
             InvalidOAuthRequestError: two ways at once, or a secret in the query.
             UnavailableError: the database cannot be asked.
         """
-        client = await self._require_proved(call.request, form, call.now_ms)
+        request, now_ms = call.request, call.now_ms
+        presented = _read(request, form)
+        client = self._recall(presented, now_ms) or await self._require_proved(presented, request, now_ms)
         if call.parameters.get("tenant", client.tenant_slug) != client.tenant_slug:
             raise InvalidClientError(cause="the client is another tenant's")
         return client
@@ -109,24 +111,24 @@ class ClientAuthentication:
             raise InvalidClientError(cause="a public client proves nothing of itself")
         return client
 
-    async def _require_proved(self, request: Request, form: ClientCredentials, now_ms: int) -> OAuthClient:
-        presented = _read(request, form)
+    def _recall(self, presented: _Presented, now_ms: int) -> OAuthClient | None:
+        """Return the client that this secret proved a moment ago, or None: then it has to be looked up."""
+        proof = self._remembered.find(presented.digest, _SecretProof) if presented.digest else None
+        if proof is None or not proof.secret.is_living(now_ms):
+            return None
+        self._audit.note_use(proof.secret.id, now_ms)
+        return proof.client
+
+    async def _require_proved(self, presented: _Presented, request: Request, now_ms: int) -> OAuthClient:
         if presented.digest:
-            return await self._require_secret(presented, _tenant_of(request), now_ms)
+            return await self._prove_secret(presented, _tenant_of(request), now_ms)
         client = await self._finder.find(presented.client_id, _tenant_of(request), now_ms)
         if presented.assertion is None:
             return _require_public(client)
         await self._require_assertion(request, client, presented.assertion, now_ms)
         return _require_confidential(client, presented.method)
 
-    async def _require_secret(self, presented: _Presented, slug: str | None, now_ms: int) -> OAuthClient:
-        proof = self._remembered.find(presented.digest, _SecretProof)
-        if proof is None or not proof.secret.is_living(now_ms):
-            proof = await self._prove_secret(presented, slug, now_ms)
-        self._audit.note_use(proof.secret.id, now_ms)
-        return proof.client
-
-    async def _prove_secret(self, presented: _Presented, slug: str | None, now_ms: int) -> _SecretProof:
+    async def _prove_secret(self, presented: _Presented, slug: str | None, now_ms: int) -> OAuthClient:
         mark = self._remembered.mark()
         # The secret before the client, so that an unknown client takes the very steps of a wrong secret.
         secrets = await list_secrets(self._database, presented.client_id)
@@ -138,7 +140,8 @@ class ClientAuthentication:
         proof = _SecretProof(client, secret)
         subjects = (f"client:{client.id}", f"tenant:{client.tenant_id}")
         self._remembered.remember(presented.digest, proof, subjects, mark=mark)
-        return proof
+        self._audit.note_use(secret.id, now_ms)
+        return client
 
     async def _require_assertion(
         self, request: Request, client: OAuthClient | None, assertion: Assertion, now_ms: int
@@ -165,13 +168,12 @@ def _tenant_of(request: Request) -> str | None:
 
 
 def _read(request: Request, form: ClientCredentials) -> _Presented:
-    if any(name in request.query for name in _SECRET_IN_QUERY):
+    if request.query and any(name in request.query for name in _SECRET_IN_QUERY):
         # RFC 6749 §2.3.1: whatever stands in a URL ends in logs and histories.
         raise InvalidOAuthRequestError("A client's secret does not belong in the URL")
     ways = []
-    authorization = request.header(b"authorization")
-    if authorization is not None:
-        ways.append(_of_head(request.head, authorization))
+    if b"authorization" in request.headers:
+        ways.append(_of_head(request.head))
     if form.client_secret is not None:
         ways.append(_with_secret("client_secret_post", form.client_id or "", form.client_secret))
     if form.client_assertion is not None:
@@ -185,10 +187,10 @@ def _read(request: Request, form: ClientCredentials) -> _Presented:
     return ways[0]
 
 
-def _of_head(head: Head, authorization: str) -> _Presented:
+def _of_head(head: Head) -> _Presented:
     presented = head.derived.get(_PRESENTED)
     if not isinstance(presented, _Presented):
-        presented = head.derived[_PRESENTED] = _read_basic(authorization)
+        presented = head.derived[_PRESENTED] = _read_basic(head.fields[b"authorization"].decode("latin-1"))
     return presented
 
 

@@ -57,7 +57,10 @@ class TokenEndpoint:
             grant = self._require_grant(client, request.grant_type)
             proof = self._find_proof(client, call)
             context = GrantContext(call.now_ms, call.request.client_address, None if proof is None else proof.jkt)
-            answered = await self._answer(grant, client, request, context, proof)
+            if proof is None:
+                answered = await grant.answer(client, request, context)
+            else:
+                answered = await self._answer_bound(grant, client, request, context, proof)
         except AuthorizationPendingError:
             # A device asks every few seconds; that is no refusal to be looked into.
             raise
@@ -91,11 +94,9 @@ class TokenEndpoint:
             raise InvalidDpopProofError("This client's tokens are bound to a key; send a DPoP proof")
         return None
 
-    async def _answer(
-        self, grant: Grant, client: OAuthClient, request: TokenRequest, context: GrantContext, proof: GoodProof | None
+    async def _answer_bound(
+        self, grant: Grant, client: OAuthClient, request: TokenRequest, context: GrantContext, proof: GoodProof
     ) -> TokenAnswer:
-        if proof is None:
-            return await grant.answer(client, request, context)
         if client.kind == "confidential" or await holds_something(self._database, client, request, context.now_ms):
             await self._proofs.spend(proof, context.now_ms)
             return await grant.answer(client, request, context)

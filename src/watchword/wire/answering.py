@@ -14,6 +14,7 @@ from watchword.errors import WatchwordError
 from watchword.wire.known_heads import KnownHeads
 from watchword.wire.request import BodyReader, Head, Request
 from watchword.wire.response import Response
+from watchword.wire.turns import Turns
 
 
 class Answering(Protocol):
@@ -27,6 +28,7 @@ class Answering(Protocol):
     connections: Counter[str]
     default_lines: DefaultLines
     known_heads: KnownHeads
+    turns: Turns
 
     def is_trusted_proxy(self, peer: str) -> bool: ...  # noqa: D102 - documented at the application
 
@@ -40,7 +42,7 @@ class Answering(Protocol):
         *,
         peer: str,
         scheme: str,
-        read_body: BodyReader | None = None,
+        body: bytes | BodyReader = b"",
     ) -> Request: ...
 
     def answer(self, request: Request) -> Coroutine[Any, Any, Response]: ...  # noqa: D102 - the same

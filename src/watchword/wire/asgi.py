@@ -91,15 +91,6 @@ def make_body_reader(
     return read
 
 
-def make_whole_body_reader(body: bytes) -> BodyReader:
-    """Make the reader of a body that has come already."""
-
-    async def read() -> bytes:
-        return body
-
-    return read
-
-
 def target_of(scope: Message) -> bytes:
     """Return the request target, path and query, as the client sent it."""
     path: bytes = scope.get("raw_path") or scope["path"].encode()

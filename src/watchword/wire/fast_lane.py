@@ -18,12 +18,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from watchword.errors import HeadersTooLargeError, MalformedRequestError, TargetTooLongError, WatchwordError
 from watchword.wire.answering import Answering, made, make_cycle, resumed
-from watchword.wire.asgi import Receive, Send, make_whole_body_reader, send_response
+from watchword.wire.asgi import Receive, Send, send_response
 from watchword.wire.client_address import address_bucket
 from watchword.wire.known_heads import KnownRequest
 from watchword.wire.problems import unread_request_response
 from watchword.wire.request import Head
 from watchword.wire.response import STATUS_LINES, Response, StreamingResponse
+from watchword.wire.turn_taking import TurnTakingProtocol
 
 _BODYLESS: Final = frozenset({b"GET", b"HEAD"})
 _NEEDS_SLOW_LANE: Final = frozenset({b"transfer-encoding", b"upgrade", b"expect"})
@@ -57,13 +58,14 @@ _UNENDED_BYTES_MAX: Final = 65_536
 """Bytes that may come without ending anything: no target, no header, no part of a body."""
 
 
-class FastLaneProtocol(HttpToolsProtocol):
+class FastLaneProtocol(TurnTakingProtocol):
     """One connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection and start to watch it."""
         super().connection_made(transport)
         self._application: Answering = self.config.loaded_app
+        self.turns = self._application.turns
         self._peer = self.client[0] if self.client else ""
         self._bucket = address_bucket(self._peer)
         self._in_fast_lane = False
@@ -97,7 +99,7 @@ class FastLaneProtocol(HttpToolsProtocol):
             del counts[self._bucket]
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
+    def take(self, data: bytes) -> None:
         """Read what came; what is no HTTP, or never ends, is refused."""
         self._unset_keepalive_if_required()
         if self._stands_behind_plain_request and self._may_answer_now():
@@ -267,17 +269,9 @@ class FastLaneProtocol(HttpToolsProtocol):
         self._answer_now(known.method, known.head, known.body)
 
     def _answer_now(self, method: str, headers: list[tuple[bytes, bytes]] | Head, body: bytes = b"") -> None:
-        application = self._application
-        coro = application.answer(
-            application.make_request(
-                method,
-                self.url,
-                headers,
-                peer=self._peer,
-                scheme=self.scheme or "http",
-                read_body=make_whole_body_reader(body) if body else None,
-            )
-        )
+        application, scheme = self._application, self.scheme or "http"
+        request = application.make_request(method, self.url, headers, peer=self._peer, scheme=scheme, body=body)
+        coro = application.answer(request)
         try:
             waiting_for = coro.send(None)
         except StopIteration as stop:

@@ -26,6 +26,8 @@ def require_form_type(content_type: str | None) -> None:
     Raises:
         UnsupportedMediaTypeError: it is something else, or nothing is said.
     """
+    if content_type == _FORM_TYPE:
+        return
     if content_type is None or content_type.partition(";")[0].strip().lower() != _FORM_TYPE:
         raise UnsupportedMediaTypeError(f"Send the body as {_FORM_TYPE}")
 

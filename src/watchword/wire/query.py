@@ -17,8 +17,8 @@ from watchword.wire.request import decode_percent
 
 PARAMETERS_MAX: Final = 200
 
-_PLAIN: Final = re.compile(rb"[A-Za-z0-9._~:/-]*")
-"""Text that says itself, as nearly all names and most values do."""
+_NO_PLAIN: Final = re.compile(rb"[%+\x00\x80-\xff]")
+"""What keeps a text from saying itself, as nearly all names and most values do."""
 
 Parsed = TypeVar("Parsed", bound=msgspec.Struct)
 
@@ -35,9 +35,11 @@ def parse_pairs(query: bytes) -> list[tuple[str, str]]:
         raise MalformedRequestError(f"The query has more than {PARAMETERS_MAX} parameters")
     pairs = []
     for part in query.split(b"&"):
-        if part:
-            name, _, value = part.partition(b"=")
+        name, _, value = part.partition(b"=")
+        if _NO_PLAIN.search(part) is not None:
             pairs.append((_decode(name), _decode(value)))
+        elif part:
+            pairs.append((name.decode("ascii"), value.decode("ascii")))
     return pairs
 
 
@@ -71,8 +73,6 @@ def _fields_of(struct: type[msgspec.Struct]) -> frozenset[str]:
 
 
 def _decode(text: bytes) -> str:
-    if _PLAIN.fullmatch(text) is not None:
-        return text.decode("ascii")
     try:
         decoded = decode_percent(text.replace(b"+", b" "))
     except ValueError as error:

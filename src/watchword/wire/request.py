@@ -84,7 +84,7 @@ class Request:
     any step made it another, ``query`` is the raw text behind the question mark,
     header names are lower-case bytes, ``client_address`` is the address of the peer or, behind a trusted proxy, of
     the proxy's client; ``scheme`` is ``http`` or ``https`` as the client saw it; ``is_in_clear`` says that it came over
-    plain HTTP from another machine.
+    plain HTTP from another machine; ``whole_body`` is None where the body is still to be read.
     """
 
     __slots__ = (
@@ -100,6 +100,7 @@ class Request:
         "path",
         "query",
         "scheme",
+        "whole_body",
     )
 
     def __init__(
@@ -110,7 +111,7 @@ class Request:
         *,
         client_address: str,
         scheme: str,
-        read_body: BodyReader | None = None,
+        body: bytes | BodyReader = b"",
     ) -> None:
         self.id = ""
         self.is_in_clear = False
@@ -123,7 +124,11 @@ class Request:
         self.path = self.addressed_path = text if text.isascii() and "%" not in text else self._decode_path(path)
         self.client_address = client_address
         self.scheme = scheme
-        self._read_body = read_body
+        if isinstance(body, bytes):
+            self.whole_body: bytes | None = body
+        else:
+            self.whole_body = None
+            self._read_body = body
 
     def require_readable(self) -> None:
         """Refuse a request that cannot be read in one way only; the first step of serving one.
@@ -156,7 +161,7 @@ class Request:
             BodyTooLargeError: it is longer than the server takes.
             MalformedRequestError: the client went away or stalled before it was complete.
         """
-        return b"" if self._read_body is None else await self._read_body()
+        return await self._read_body() if self.whole_body is None else self.whole_body
 
     def _decode_path(self, path: bytes) -> str:
         try:

@@ -15,6 +15,8 @@ JSON_TYPE: Final = b"content-type: application/json; charset=utf-8\r\n"
 NO_STORE: Final = b"cache-control: no-store\r\n"
 """On every answer that carries a credential or private data (RFC 9111 §5.2.2.5)."""
 
+_PRIVATE_JSON: Final = JSON_TYPE + NO_STORE
+
 _UNSAFE_IN_HEADER: Final = re.compile(r"[\x00-\x1f\x7f]|[^\x00-\xff]")
 
 STATUS_LINES: Final = {
@@ -66,8 +68,13 @@ def header_line(name: str, value: str) -> bytes:
 
 def json_response(status: int, value: object, *, private: bool = True, lines: bytes = b"") -> Response:
     """Answer with a value as JSON; ``private`` forbids every cache to keep it."""
-    head = JSON_TYPE + NO_STORE if private else JSON_TYPE
+    head = _PRIVATE_JSON if private else JSON_TYPE
     return Response(status, _encoder.encode(value), head + lines)
+
+
+def written_json_response(status: int, text: bytes) -> Response:
+    """Answer with JSON that is written already, and forbid every cache to keep it."""
+    return Response(status, text, _PRIVATE_JSON)
 
 
 def no_content() -> Response:
