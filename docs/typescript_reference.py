@@ -26,12 +26,13 @@ _TITLES: Final = {
     "server_oauth": "OAuth on a server",
     "errors": "Errors",
     "transport": "Requests",
+    "react": "React: `@watchword/sdk/react`",
     "webhook": "Webhooks: `@watchword/sdk/webhook`",
     "testing": "A server for tests: `@watchword/sdk/testing`",
 }
 """The order and the headings of the reference, by source file."""
 
-_ENTRIES: Final = ("webhook", "testing")
+_ENTRIES: Final = ("react", "webhook", "testing")
 """Files that are entries of their own: all that they export is for programs."""
 
 _OWN_EXPORT: Final = re.compile(r"^export (?:async )?(?:interface|type|class|function) (\w+)", re.MULTILINE)

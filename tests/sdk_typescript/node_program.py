@@ -48,3 +48,10 @@ class NodePrograms:
 def blocks_of(page: Path) -> list[str]:
     """Return the TypeScript blocks of a page that run anywhere; those marked ``browser`` need one."""
     return re.findall(r"^```ts\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def block_of(page: Path, mark: str) -> str:
+    """Return the block of a page whose fence is marked so."""
+    found = re.search(rf"^```{mark}\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    assert found is not None
+    return found[1]

@@ -39,6 +39,7 @@ class Package:
             "--bundle",
             "--minify",
             "--format=esm",
+            "--jsx=automatic",
             f"--outfile={out}",
             *defines,
             cwd=entry.parent,
@@ -77,6 +78,7 @@ def _build(directory: Path, tools: Path, sources: list[Path]) -> None:
         copy = project / source.relative_to(PROJECT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(source.read_bytes())
+    (project / "node_modules").symlink_to(tools / "node_modules")
     run(NODE, str(tools / "node_modules" / "typescript" / "bin" / "tsc"), "-p", ".", cwd=project)
     packed = run(NODE, NPM, "pack", "--ignore-scripts", "--json", cwd=project)
     with tarfile.open(project / json.loads(packed)[0]["filename"]) as archive:
@@ -88,7 +90,7 @@ def _build(directory: Path, tools: Path, sources: list[Path]) -> None:
 
 
 def _link_tools(tools: Path, modules: Path) -> None:
-    for name in ("typescript", "esbuild", "vitest"):
+    for name in ("typescript", "esbuild", "vitest", "react", "react-dom", "@tanstack", "@types"):
         (modules / name).symlink_to(tools / name)
 
 

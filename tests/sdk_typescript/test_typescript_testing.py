@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,23 +11,15 @@ from typing import Any
 import pytest
 
 from npm_packages import NODE
-from sdk_typescript.node_program import NodePrograms
+from sdk_typescript.node_program import NodePrograms, block_of
 from sdk_typescript.package import PROJECT, Package
 
 HEAD = """
 import { startWatchword } from '@watchword/sdk/testing'
 const tell = (value) => console.log(JSON.stringify(value))
 """
+README = PROJECT / "README.md"
 PYTHON = {"WATCHWORD_PYTHON": sys.executable}
-
-
-def block(mark: str) -> str:
-    """Return the block of the README that is marked so."""
-    found = re.search(
-        rf"^```ts {mark}\n(.*?)^```$", (PROJECT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
-    )
-    assert found is not None
-    return found[1]
 
 
 def run(directory: Path, *words: str) -> str:
@@ -43,14 +34,14 @@ def run(directory: Path, *words: str) -> str:
 
 def test_the_example_runs_in_node_s_test_runner(directory: Path) -> None:
     """The README's test for ``node:test`` passes as it is printed."""
-    (directory / "order.test.mts").write_text(block("node-test"))
+    (directory / "order.test.mts").write_text(block_of(README, "ts node-test"))
     assert "# pass 1" in run(directory, "--test", "--test-reporter=tap")
 
 
 def test_the_example_runs_in_vitest(directory: Path, package: Package) -> None:
     """The README's fixture and test for vitest pass as they are printed."""
-    (directory / "session.test.ts").write_text(block("vitest"))
-    (directory / "vitest.config.mjs").write_text("export default { cacheDir: '.vite' }\n")
+    (directory / "session.test.ts").write_text(block_of(README, "ts vitest"))
+    (directory / "vitest.config.mjs").write_text("export default { cacheDir: '.vite', test: { testTimeout: 60_000 } }\n")
     printed = run(directory, str(package.modules / "vitest" / "vitest.mjs"), "run")
     assert "1 passed" in printed
 

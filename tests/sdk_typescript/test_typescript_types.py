@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from npm_packages import NODE
-from sdk_typescript.node_program import blocks_of, document_block
+from sdk_typescript.node_program import block_of, blocks_of, document_block
 from sdk_typescript.package import PROJECT, Package
 from world import Api
 
@@ -71,11 +71,13 @@ def test_the_receiver_of_webhooks_has_types(package: Package, typed: Path) -> No
 
 
 async def test_the_types_of_a_server_are_written(package: Package, typed: Path, installation: Api) -> None:
-    """``npx @watchword/sdk types --url`` prints a module that compiles and knows the server's collections."""
+    """``npx @watchword/sdk types --url`` prints a module that compiles and knows the server's collections; the hooks do, and the README's component."""
     code, printed, complaint = await call_command(package, "types", "--url", str(installation.client.base_url))
     assert (code, complaint) == (0, "")
     (typed / "generated.ts").write_text(printed)
-    shutil.copy(TYPES / "generated_use.ts", typed)
+    for use in ("generated_use.ts", "hooks.tsx"):
+        shutil.copy(TYPES / use, typed)
+    (typed / "printed.tsx").write_text(ENVIRONMENT + block_of(PROJECT / "README.md", "tsx"))
     assert package.check_types(typed) == ""
 
 

@@ -4,7 +4,7 @@ import type { AnyCollections, BrowserCollection, Catalog } from './catalog.js'
 import { makeCollection, type Entry } from './collection.js'
 import { requireClientKey } from './keys.js'
 import { makeBrowserOAuth, type BrowserOAuth } from './oauth.js'
-import { makeSession, type SessionOptions } from './session.js'
+import { makeSession, type AuthState, type SessionOptions } from './session.js'
 import { makeSend, type TransportOptions } from './transport.js'
 import { makeUsers, type Users } from './users.js'
 
@@ -22,6 +22,10 @@ export interface BrowserClient<C extends Catalog<C> = AnyCollections> {
   readonly collections: { readonly [S in keyof C]: BrowserCollection<C[S]> } & { readonly users: Users }
   /** Signing in on the server's own pages. */
   readonly oauth: BrowserOAuth
+  /** Be told from now on of what the option of this name is told of; call what comes back to be told no more. */
+  onAuthStateChange(listener: (state: AuthState) => void): () => void
+  /** Whether somebody is signed in; in cookie mode undefined until `users.me` or a sign-in has told. */
+  readonly signedIn: boolean | undefined
   /** The session's token of now, for servers of your own; undefined where nobody is signed in, and in cookie mode. */
   readonly token: string | undefined
 }
@@ -38,9 +42,17 @@ export function createBrowserClient<C extends Catalog<C> = AnyCollections>(optio
   const session = makeSession(transport, name, options)
   const users = makeUsers(transport, session, !!options.cookie)
   const from = (slug: string) => makeCollection<Entry>(session.send, slug)
-  const client = { from, collections: collectionsBy(from, { users }), oauth: makeBrowserOAuth(transport, session, name) }
-  // Not listed among its properties: whoever prints a client must not print the token.
-  return Object.defineProperty(client, 'token', { get: () => session.peek()?.token }) as unknown as BrowserClient<C>
+  const client = {
+    from,
+    collections: collectionsBy(from, { users }),
+    oauth: makeBrowserOAuth(transport, session, name),
+    onAuthStateChange: session.listen,
+  }
+  return Object.defineProperties(client, {
+    // Not listed among its properties: whoever prints a client must not print the token.
+    token: { get: () => session.peek()?.token },
+    signedIn: { get: () => !!session.peek() || (options.cookie ? undefined : false) },
+  }) as unknown as BrowserClient<C>
 }
 
 /** Make an object that has every collection under its name. */

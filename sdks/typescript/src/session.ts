@@ -59,6 +59,8 @@ export interface Session {
   renew(): Promise<void>
   /** Return what is kept. */
   peek(): Kept | undefined
+  /** Tell whoever asks of every change from now on; the answer ends that. */
+  listen(listener: (state: AuthState) => void): () => void
 }
 
 const TIMER_MS_MAX = 2 ** 31 - 1
@@ -71,6 +73,8 @@ export function makeSession(transport: Send, name: string, options: SessionOptio
   const inCookie = !!options.cookie
   // A session in memory is a tab's own; the others are shared.
   const tabs = storage || inCookie ? makeTabs<[Kept | undefined, boolean]>(name, ([next, isNew]) => take(next, isNew)) : undefined
+  const listeners = new Set(options.onAuthStateChange && [options.onAuthStateChange])
+  const tell = (state: AuthState) => listeners.forEach((listener) => listener(state))
   let kept = options.token ? { token: options.token, ...claimedLife(options.token) } : load()
   let cookieIsDead = false
   let renewing: Promise<void> | undefined
@@ -92,8 +96,8 @@ export function makeSession(transport: Send, name: string, options: SessionOptio
     cookieIsDead = !next
     schedule()
     if (next && (isNew || before?.user?.id !== next.user?.id)) {
-      options.onAuthStateChange?.({ signedIn: true, ...(next.user && { user: next.user }) })
-    } else if (before && !next) options.onAuthStateChange?.({ signedIn: false, ...(error && { error }) })
+      tell({ signedIn: true, ...(next.user && { user: next.user }) })
+    } else if (before && !next) tell({ signedIn: false, ...(error && { error }) })
     else if (next?.token && next.token !== before?.token) options.onTokenRefresh?.(next.token)
   }
 
@@ -192,7 +196,17 @@ export function makeSession(transport: Send, name: string, options: SessionOptio
     return !!kept && kept !== sent
   }
 
-  return { send, begin: (next) => share(next, true), end: () => kept && share(undefined), renew, peek: () => kept }
+  return {
+    send,
+    begin: (next) => share(next, true),
+    end: () => kept && share(undefined),
+    renew,
+    peek: () => kept,
+    listen(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+  }
 }
 
 /** What the token endpoint answers (RFC 6749 §5.1). */
