@@ -41,7 +41,9 @@ def test_the_example_runs_in_node_s_test_runner(directory: Path) -> None:
 def test_the_example_runs_in_vitest(directory: Path, package: Package) -> None:
     """The README's fixture and test for vitest pass as they are printed."""
     (directory / "session.test.ts").write_text(block_of(README, "ts vitest"))
-    (directory / "vitest.config.mjs").write_text("export default { cacheDir: '.vite', test: { testTimeout: 60_000 } }\n")
+    (directory / "vitest.config.mjs").write_text(
+        "export default { cacheDir: '.vite', test: { testTimeout: 60_000 } }\n"
+    )
     printed = run(directory, str(package.modules / "vitest" / "vitest.mjs"), "run")
     assert "1 passed" in printed
 
