@@ -164,6 +164,8 @@ class Application:
     ) -> Request:
         """Make a request of what a connection carried; a trusted proxy's word on client and scheme is taken."""
         request = Request(method, target, headers, client_address=peer, scheme=scheme, body=body)
+        if ":" in peer:
+            request.client_address = self._addresses.resolve(peer, None)
         if self._addresses.trusts_any:
             request.client_address = self._addresses.resolve(peer, request.header(b"x-forwarded-for"))
             request.is_in_clear = self._addresses.is_in_clear(peer, scheme, request.header(b"x-forwarded-proto"))

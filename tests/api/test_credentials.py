@@ -207,6 +207,17 @@ async def test_a_bound_secret_key_is_held_to_its_networks(api: Api) -> None:
             assert status == 200 or code_of(response) == "NETWORK_NOT_ALLOWED"
 
 
+async def test_an_address_inside_another_is_held_to_its_networks(sqlite_api: Api) -> None:
+    """A listener for both versions names an IPv4 client inside an IPv6 address; keys' networks know it all the same."""
+    for networks, status in ((["127.0.0.1"], 200), (["10.0.0.0/8"], 403)):
+        key = await make_key(sqlite_api, kind="secret", allowed_networks=networks)
+        headers = [(b"host", b"localhost"), (b"x-api-key", key.encode())]
+        request = sqlite_api.application.make_request(
+            "GET", PRODUCTS.encode(), headers, peer="::ffff:127.0.0.1", scheme="https"
+        )
+        assert (await sqlite_api.application.answer(request)).status == status
+
+
 async def test_a_key_ends_at_its_second(api: Api, clock: SetClock) -> None:
     """A key with an end is good until the last moment before it and dead at it, also when it was remembered."""
     end_s = clock.now_ms() // 1000 + 100

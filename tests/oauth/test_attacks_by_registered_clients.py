@@ -85,3 +85,24 @@ async def test_a_flood_of_registrations_locks_nobody_out(
     clock.advance(3_600_001)
     assert (await api.call("POST", "/t/tenant-a/oauth/register", json=body)).status_code == 201
     assert await scalar(api, "SELECT count(*) FROM oauth_clients WHERE source = 'registration'") == 1
+
+
+async def test_a_client_lifts_no_bound_that_an_administrator_set(sqlite_api: Api) -> None:
+    """Registering other metadata leaves alone what metadata cannot say: lives, form and profile are the administrator's."""
+    await allow(sqlite_api, client_registration="open")
+    register = "/t/tenant-a/oauth/register"
+    metadata = {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [KEY.jwk]}}
+    body = {"redirect_uris": ["https://client.example/callback"], **metadata}
+    client = (await sqlite_api.call("POST", register, json=body)).json()
+    path, bounds = f"/api/clients/{client['client_id']}", {"access_ttl_seconds": 60, "profile": "fapi2"}
+    assert (await sqlite_api.call("PATCH", path, who="admin_a", json=bounds)).status_code == 200
+    header = {"authorization": f"Bearer {client['registration_access_token']}"}
+    again = {**body, "client_id": client["client_id"], "client_name": "Renamed"}
+    renamed = await sqlite_api.call("PUT", f"{register}/{client['client_id']}", json=again, headers=header)
+    assert (renamed.status_code, renamed.json()["client_name"]) == (200, "Renamed")
+    stands = (await sqlite_api.call("GET", path, who="admin_a")).json()
+    kept = [stands[name] for name in ("accessTtlSeconds", "profile", "dpopBound", "requirePushedRequests")]
+    assert kept == [60, "fapi2", True, True]
+    loose = {**again, "id_token_signed_response_alg": "RS256"}
+    refused = await sqlite_api.call("PUT", f"{register}/{client['client_id']}", json=loose, headers=header)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_client_metadata")

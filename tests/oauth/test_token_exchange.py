@@ -126,6 +126,15 @@ async def test_an_actor_is_named(api: Api, service: str) -> None:
     assert claims["act"] == {"sub": api.world.users["editor_a"], "client_id": service}
 
 
+async def test_a_subject_hides_no_client_as_its_own_actor(sqlite_api: Api) -> None:
+    """Who is acted for is no actor: a client that brings the same token twice stands in the chain all the same."""
+    service = await add_client(sqlite_api.application, sqlite_api.world.tenants["a"], grants=(EXCHANGE,))
+    session = sqlite_api.world.tokens["editor_a"]
+    again = {"actor_token": session, "actor_token_type": JWT, "scope": "products:read"}
+    token = await exchanged(sqlite_api, service, session, JWT, **again)
+    assert (await claims_of(sqlite_api, token))["act"] == {"sub": service, "client_id": service}
+
+
 async def test_the_audience_is_what_was_asked_for(api: Api) -> None:
     """A token for another service of the client's is for that alone (RFC 8693 §2.1, RFC 8707 §2)."""
     files = "https://files.example"

@@ -22,6 +22,9 @@ BEHIND_PROXY = ClientAddresses(["10.0.0.0/8", "fd00::/8"])
         ("fd00::1", "2001:db8::7", "2001:db8::7"),
         ("::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"),
         ("", "198.51.100.1", ""),
+        ("::ffff:203.0.113.9", "198.51.100.1", "203.0.113.9"),
+        ("10.0.0.1", "::FFFF:198.51.100.1", "198.51.100.1"),
+        ("::ffff:10.0.0.1", None, "10.0.0.1"),
     ],
 )
 def test_believes_trusted_proxies_only(peer: str, forwarded_for: str | None, wanted: str) -> None:

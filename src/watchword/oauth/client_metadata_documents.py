@@ -25,7 +25,7 @@ from watchword.oauth.queries_documents import (
     insert_document,
     update_document,
 )
-from watchword.oauth.registered_metadata import ClientMetadata, NamedDraft, require_metadata
+from watchword.oauth.registered_metadata import ClientMetadata, NamedDraft, renew_client, require_metadata
 from watchword.oauth.registration import UNUSED_MAX, has_room
 from watchword.oauth_errors import OAuthError
 from watchword.tenants.models import Tenant
@@ -149,14 +149,11 @@ async def _renew(
     stored = await lock_client(tx, client.tenant_id, client.id, now_ms)
     if stored is None:
         return None
-    changed = msgspec.structs.replace(
-        stored,
-        name=wanted.name,
-        kind=wanted.draft.kind,
-        grants=wanted.draft.grants,
-        settings=msgspec.structs.replace(wanted.draft.settings, document_uri=stored.settings.document_uri),
-        updated_at_ms=now_ms,
-    )
+    try:
+        changed = renew_client(stored, wanted, now_ms)
+    except OAuthError:
+        # The document does not keep what the tenant's administrator asks of its client.
+        return None
     await update_client(tx, changed)
     await update_document(tx, client.id, now_ms=now_ms, expires_at_ms=expires_at_ms)
     tx.withdraw(f"client:{client.id}")

@@ -120,7 +120,8 @@ class TokenExchangeGrant:
             actor = await self._subjects.read(client, request.actor_token, actor_type, context.now_ms)
             if actor.jkt is not None and actor.jkt != context.jkt:
                 raise InvalidOAuthRequestError("The token is not accepted", cause="the actor token's key is not proved")
-        sub = client.id if actor is None else actor.sub
+        # Who is acted for is no actor: the client that brings the same token twice acts itself.
+        sub = client.id if actor is None or actor.sub == subject.sub else actor.sub
         before = subject.act
         if sub == subject.sub or (before is not None and (before.sub, before.client_id) == (sub, client.id)):
             return before

@@ -21,6 +21,19 @@ GRANTS: Final = frozenset({"authorization_code", "refresh_token", DEVICE_CODE_GR
 """Those in which a user decides: a client that nobody vouched for never acts for itself."""
 
 _METHODS: Final = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
+_UNSAID: Final = (
+    "audiences",
+    "web_origins",
+    "token_format",
+    "access_ttl_seconds",
+    "refresh_ttl_seconds",
+    "refresh_absolute_seconds",
+    "pkce_exempt",
+    "profile",
+    "document_uri",
+)
+"""Settings that no metadata speak of: what an administrator made of them stays when the client says something else."""
+
 _SCOPE_CHARACTERS_MAX: Final = 2_000
 _UNNAMED: Final = "Unnamed client"
 
@@ -99,6 +112,25 @@ def require_metadata(metadata: ClientMetadata, source: ClientSource) -> NamedDra
         if any(path.startswith("redirect_uris") for path in error.faults):
             raise UnregistrableRedirectUriError(_sentence(error)) from None
         raise InvalidClientMetadataError(_sentence(error)) from None
+
+
+def renew_client(stored: OAuthClient, wanted: NamedDraft, now_ms: int) -> OAuthClient:
+    """Return a stored client as its other metadata make it, within what an administrator has set of it.
+
+    Raises:
+        InvalidClientMetadataError: the two do not go together.
+    """
+    unsaid = {name: getattr(stored.settings, name) for name in _UNSAID}
+    settings = msgspec.structs.replace(wanted.draft.settings, **unsaid)
+    # What of it is more than a client may give itself, an administrator has given.
+    draft = msgspec.structs.replace(wanted.draft, source="administrator", scopes=stored.scopes, settings=settings)
+    try:
+        draft = require_settings(draft)
+    except InvalidFieldsError as error:
+        raise InvalidClientMetadataError(_sentence(error)) from None
+    return msgspec.structs.replace(
+        stored, name=wanted.name, kind=draft.kind, grants=draft.grants, settings=draft.settings, updated_at_ms=now_ms
+    )
 
 
 def describe_client(client: OAuthClient) -> RegisteredClient:

@@ -34,6 +34,7 @@ from watchword.oauth.registered_metadata import (
     NamedDraft,
     RegisteredClient,
     describe_client,
+    renew_client,
     require_metadata,
 )
 from watchword.oauth_errors import (
@@ -115,7 +116,7 @@ class Registrations:
         address: str,
         now_ms: int,
     ) -> RegisteredClient:
-        """Put other metadata in the place of a client's (RFC 7592 §2.2); what is left out is gone.
+        """Put other metadata in the place of a client's (RFC 7592 §2.2); of these, what is left out is gone.
 
         Raises:
             InvalidRegistrationTokenError: as ``read``.
@@ -132,13 +133,7 @@ class Registrations:
             stored = await lock_client(tx, client.tenant_id, client.id, now_ms)
             if stored is None or stored.kind != wanted.draft.kind:
                 raise InvalidRegistrationTokenError(cause="the client is gone")
-            changed = msgspec.structs.replace(
-                stored,
-                name=wanted.name,
-                grants=wanted.draft.grants,
-                settings=wanted.draft.settings,
-                updated_at_ms=now_ms,
-            )
+            changed = renew_client(stored, wanted, now_ms)
             await update_client(tx, changed)
             tx.withdraw(f"client:{client.id}")
             return changed

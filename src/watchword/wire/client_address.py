@@ -20,9 +20,12 @@ class ClientAddresses:
         self.trusts_any = bool(self._trusted)
 
     def resolve(self, peer: str, forwarded_for: str | None) -> str:
-        """Return the nearest address that is no trusted proxy, walking ``X-Forwarded-For`` from its right end."""
+        """Return the nearest address that is no trusted proxy, walking ``X-Forwarded-For`` from its right end.
+
+        An IPv4 address inside an IPv6 one, as a listener for both versions names it, is returned by itself.
+        """
         if not self.is_trusted(peer):
-            return peer
+            return _unmapped(peer)
         address = peer
         for hop in reversed((forwarded_for or "").split(",")):
             candidate = hop.strip()
@@ -31,7 +34,7 @@ class ClientAddresses:
             address = candidate
             if not self.is_trusted(candidate):
                 break
-        return address
+        return _unmapped(address)
 
     def scheme(self, peer: str, own: str, forwarded_proto: str | None) -> str:
         """Return ``http`` or ``https`` as the client saw it."""
@@ -73,6 +76,13 @@ def address_bucket(address: str) -> str:
             return str(parsed.ipv4_mapped)
         return str(ip_network((int(parsed) >> 64 << 64, 64)))
     return address
+
+
+def _unmapped(address: str) -> str:
+    if ":" not in address or not _is_address(address):
+        return address
+    parsed = ip_address(address)
+    return str(parsed.ipv4_mapped) if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None else address
 
 
 def _is_address(text: str) -> bool:
