@@ -24,7 +24,7 @@ from watchword.callers.csrf import own_origin, require_same_site
 from watchword.callers.identify import Identifier, Identity
 from watchword.callers.origins import OriginList
 from watchword.callers.presented import read_credentials
-from watchword.callers.tenant_path import enter_tenant_path
+from watchword.callers.tenant_path import enter_tenant_path, require_slug
 from watchword.clock import Clock
 from watchword.errors import (
     ExpiredSessionTokenError,
@@ -135,6 +135,7 @@ class Pipeline:
             return self._preflight(request)
         match = self._routes.match(request.method, request.path)
         route = progress.route = match.route
+        require_slug(match.parameters)
         if request.is_in_clear and request.path.startswith(_CARRYING_CREDENTIALS):
             raise InsecureTransportError
         if route.limit is not None:

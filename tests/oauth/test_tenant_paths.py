@@ -57,3 +57,21 @@ async def test_a_tenants_path_answers_preflights(api: Api) -> None:
     assert answer.headers["access-control-allow-origin"] == "https://shop.example"
     plain = await api.call("OPTIONS", "/t/tenant-a/api/products")
     assert plain.headers["allow"] == "GET, POST, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize(
+    "slug", ["%ED%95%9C", "%0a", "a%22b", "a%3Fb", "%5Cevil.example", "tenant-a%2F", "tenant-a;x", "A"]
+)
+async def test_a_path_that_names_no_tenant_leads_nowhere(sqlite_api: Api, slug: str) -> None:
+    """What no tenant can be called is not found, whatever would have been written of it into an answer's headers."""
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    for method, page in (
+        ("GET", "account"),
+        ("GET", "device"),
+        ("GET", "logout"),
+        ("POST", "sign-out"),
+        ("POST", "device"),
+    ):
+        body = None if method == "GET" else b"user_code=BCDF-GHJK"
+        answer = await sqlite_api.call(method, f"/t/{slug}/oauth/{page}", content=body, headers=form if body else {})
+        assert (answer.status_code, "location" in answer.headers) == (404, False), page

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from watchword.errors import MalformedRequestError
+from watchword.errors import MalformedRequestError, NotFoundError
 from watchword.wire.request import Request
 
-_OF_TENANT: Final = re.compile(r"/t/([a-z0-9-]{2,63})(/api(?:/.*)?)", re.DOTALL)
+_SLUG: Final = re.compile(r"[a-z0-9-]{2,63}")
+_OF_TENANT: Final = re.compile(rf"/t/({_SLUG.pattern})(/api(?:/.*)?)", re.DOTALL)
 _HEADER: Final = b"x-tenant-id"
 
 
@@ -36,3 +37,14 @@ def enter_tenant_path(request: Request) -> str | None:
     request.path = path
     request.add_header(_HEADER, slug.encode("ascii"))
     return slug
+
+
+def require_slug(parameters: dict[str, str]) -> None:
+    """Refuse a path that names a tenant as none can be called, before anything is looked up or written of it.
+
+    Raises:
+        NotFoundError: it does.
+    """
+    slug = parameters.get("tenant")
+    if slug is not None and _SLUG.fullmatch(slug) is None:
+        raise NotFoundError
