@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import time
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from eventually import eventually
 from oauth_keys import ClientKey
 from oauth_users import end_grant
+from oauth_world import add_client, basic
 from revocations.listening import FEED, Heard, Listener, caught_up, listening
 from support import START_MS, SetClock
 from watchword.db.database import Transaction
@@ -78,6 +81,29 @@ async def test_a_revoked_token_is_told_by_its_jti(sqlite_api: Api) -> None:
     revoked = await sqlite_api.client.post("/t/tenant-a/oauth/revoke", auth=client, data={"token": token})
     assert revoked.status_code == 200
     assert ("ended", "token", told.json()["jti"]) in names(await caught_up(sqlite_api))
+
+
+@pytest.mark.parametrize(
+    ("change", "event"), [({"scopes": ["products:read"]}, "changed"), ({"disabled": True}, "ended")]
+)
+async def test_what_was_made_from_a_key_is_told_with_it(sqlite_api: Api, change: dict[str, object], event: str) -> None:
+    """A token that was exchanged from a key is told by its own grant when the key ends, and when it may do less."""
+    tenant, key = sqlite_api.world.tenants["a"], sqlite_api.world.keys["sk_live_a"]
+    client = await add_client(
+        sqlite_api.application, tenant, grants=("urn:ietf:params:oauth:grant-type:token-exchange",)
+    )
+    form = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token": key,
+        "subject_token_type": "urn:watchword:params:oauth:token-type:api_key",
+    }
+    answer = await sqlite_api.client.post("/t/tenant-a/oauth/token", data=form, headers=basic(client))
+    assert answer.status_code == 200, answer.text
+    payload = answer.json()["access_token"].split(".")[1]
+    grant = json.loads(base64.urlsafe_b64decode(payload + "=="))["grant"]
+    last = (await caught_up(sqlite_api, "admin_a"))[-1].id
+    await sqlite_api.call("PATCH", "/api/keys/{key_sk_live_a}", who="admin_a", json=change)
+    assert (event, "grant", grant) in names(await caught_up(sqlite_api, "admin_a", last=last))
 
 
 async def test_a_disabled_tenant_is_told_to_its_last_listener(sqlite_api: Api) -> None:

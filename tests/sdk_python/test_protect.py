@@ -166,6 +166,43 @@ def test_each_end_reaches_the_offline_verifier(make: Make, watchword_server: Wat
     assert code_of(make(), bearer(token)) == "UNAUTHORIZED"
 
 
+def test_scopes_that_were_taken_are_taken_here(make: Make, watchword_server: WatchwordServer) -> None:
+    """When scopes are taken from a client, its signed tokens do a moment later what the server lets them do.
+
+    A guard without a client of its own has nobody to ask, and believes the token until its end.
+    """
+    server = watchword_server
+    asking, believing = make(client_id=server.client_id, client_secret=server.client_secret), make()
+    token = get_token(server, "orders:read orders:write")
+    for protection in (asking, believing):
+        assert protection.identify(bearer(token)).may("orders:write")
+    admin = {"authorization": f"Bearer {sign_in(server)}"}
+    client = f"{server.url}/api/clients/{server.client_id}"
+    assert httpx.patch(client, json={"scopes": ["orders:read"]}, headers=admin).status_code == 200
+    until = time.monotonic() + 5
+    while asking.identify(bearer(token)).may("orders:write") and time.monotonic() < until:
+        time.sleep(0.02)
+    assert asking.identify(bearer(token)).scopes == ("orders:read",)
+    assert believing.identify(bearer(token)).scopes == ("orders:read", "orders:write")
+    server.clock.advance(2)
+    assert code_of(make(), bearer(get_token(server))) == ""
+
+
+def test_changes_beyond_memory_make_it_ask() -> None:
+    """When more changed than can be known one by one, all that was made before is asked about."""
+    ends = Ends(on_forget=lambda _event: None, monotonic=lambda: 0.0)
+    claims = {"iat": 1_767_780_001, "sub": "a", "client_id": "never told", "jti": "j", "grant": "g1"}
+    for number in range(100_001):
+        ends.take(
+            Event("changed", str(number), {"kind": "client", "id": f"c{number}", "at": "2026-01-07T10:00:09.000Z"})
+        )
+    assert ends.is_changed(claims)
+    assert not ends.is_changed({**claims, "iat": 1_767_790_000})
+    assert not ends.is_ended(claims)
+    ends.take(Event("changed", "x", {"kind": "grant", "id": "g1", "at": "2026-01-07T13:00:00.000Z"}))
+    assert ends.is_changed({**claims, "iat": 1_767_790_000})
+
+
 def test_a_revoked_key_is_not_remembered(make: Make, watchword_server: WatchwordServer) -> None:
     """A key that was vouched for a moment ago is refused as soon as it is revoked, not when the memory of it ends."""
     server, protection = watchword_server, make(policy=Policy(cache_seconds=600))

@@ -53,7 +53,7 @@ _FACTS: Final = {
     ),
 }
 _DERIVED: Final = _statement(
-    "SELECT DISTINCT g.tenant_id, g.mode, g.id, COALESCE(g.user_id, ''), 1 FROM oauth_grant_origins o"
+    "SELECT DISTINCT g.tenant_id, g.mode, g.id, COALESCE(g.user_id, '') FROM oauth_grant_origins o"
     " JOIN oauth_grants g ON g.id = o.grant_id WHERE o.subject {among}"
 )
 _ALONE: Final = Statement(
@@ -100,10 +100,10 @@ async def list_facts(tx: Transaction, kind: str, ids: tuple[str, ...], now_ms: i
     return [_entry(kind, row) for row in await tx.fetch_rows(_FACTS[kind], *parameters)]
 
 
-async def list_derived(tx: Transaction, subjects: tuple[str, ...]) -> list[Entry]:
-    """Return the grants that were made from one of these by token exchange."""
-    among = msgspec.json.encode(subjects).decode()
-    return [_entry("grant", row) for row in await tx.fetch_rows(_DERIVED, among)]
+async def list_derived(tx: Transaction, subjects: tuple[str, ...], *, is_end: bool) -> list[Entry]:
+    """Return the grants that were made from one of these by token exchange, as ended or changed with it."""
+    rows = await tx.fetch_rows(_DERIVED, msgspec.json.encode(subjects).decode())
+    return [Entry(row[0], row[1], "grant", row[2], row[3], is_end) for row in rows]
 
 
 async def insert_entries(tx: Transaction, entries: list[Entry], now_ms: int) -> None:

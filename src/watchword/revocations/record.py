@@ -45,5 +45,12 @@ async def _entries_of(tx: Transaction, subjects: tuple[str, ...], now_ms: int) -
             ids.setdefault(kind, []).append(id_)
     for kind, named in ids.items():
         entries += await list_facts(tx, kind, tuple(named), now_ms)
-    ends = tuple(f"{entry.kind}:{entry.id}" for entry in entries if entry.is_end and entry.kind in _EXCHANGED)
-    return [*entries, *await list_derived(tx, ends)] if ends else entries
+    return [*entries, *await _derived_from(tx, entries, is_end=True), *await _derived_from(tx, entries, is_end=False)]
+
+
+async def _derived_from(tx: Transaction, entries: list[Entry], *, is_end: bool) -> list[Entry]:
+    """Return the grants that were made from what ended, and end with it, or from what changed, and may do less now."""
+    origins = tuple(
+        f"{entry.kind}:{entry.id}" for entry in entries if entry.is_end is is_end and entry.kind in _EXCHANGED
+    )
+    return await list_derived(tx, origins, is_end=is_end) if origins else []

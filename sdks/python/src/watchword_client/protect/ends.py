@@ -17,6 +17,8 @@ _LONGEST_TOKEN_SECONDS: Final = 86_400 + 3_600
 """Beyond this no token can be older, and its end need not be known."""
 
 _OF_TOKENS: Final = frozenset({"token", "grant", "client", "user", "member", "tenant", "all_sessions"})
+_NARROWING: Final = frozenset({"grant", "client"})
+"""What scopes can be taken from; of a key, the grants that were made from it are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Ends:
         self._door = threading.Lock()
         self._ended: dict[tuple[str, str], float] = {}
         self._floor_s = -math.inf
+        self._changed: dict[tuple[str, str], float] = {}
+        self._changed_floor_s = -math.inf
         self._heard_at = -math.inf
         self.turn = 0
         self.last_id = ""
@@ -59,24 +63,17 @@ class Ends:
 
     def is_ended(self, claims: Mapping[str, Any]) -> bool:
         """Say whether something that a signed token hangs on ended after it was made."""
-        issued_at = float(claims["iat"])
-        if issued_at <= self._floor_s:
-            return True
-        subject = str(claims["sub"])
-        named = [
-            ("token", str(claims["jti"])),
-            ("client", str(claims["client_id"])),
-            ("tenant", ""),
-        ]
-        if claims.get("grant") is not None:
-            named.append(("grant", str(claims["grant"])))
-        if subject != claims["client_id"]:
-            named += [("user", subject), ("member", subject), ("all_sessions", "")]
-        return any(issued_at <= self._ended.get(name, -math.inf) for name in named)
+        return _is_told(claims, self._ended, self._floor_s)
+
+    def is_changed(self, claims: Mapping[str, Any]) -> bool:
+        """Say whether something changed after a signed token was made that may have narrowed its scopes."""
+        return _is_told(claims, self._changed, self._changed_floor_s)
 
     def _take(self, event: Event) -> None:
         if event.name == "reset":
+            # No token lives as long as the feed is kept, so nothing that was missed concerns one.
             self._ended.clear()
+            self._changed.clear()
             self._heard_at = -math.inf
             return
         if event.id:
@@ -91,6 +88,11 @@ class Ends:
             self._ended[kind, id_] = _seconds_of(event.data.get("at"))
             if len(self._ended) > _KEPT_MAX:
                 self._drop_half()
+        elif event.name == "changed" and kind in _NARROWING:
+            self._changed[kind, str(event.data.get("id", ""))] = _seconds_of(event.data.get("at"))
+            if len(self._changed) > _KEPT_MAX:
+                self._changed_floor_s = max(self._changed.values())
+                self._changed.clear()
 
     def _drop_half(self) -> None:
         newest = max(self._ended.values())
@@ -134,6 +136,20 @@ class EventReader:
             self._id = value
         elif name == "data":
             self._data.append(value)
+
+
+def _is_told(claims: Mapping[str, Any], told: Mapping[tuple[str, str], float], floor_s: float) -> bool:
+    """Say whether something that a token hangs on is among what was told, and was told after the token was made."""
+    issued_at = float(claims["iat"])
+    if issued_at <= floor_s:
+        return True
+    subject = str(claims["sub"])
+    named = [("token", str(claims["jti"])), ("client", str(claims["client_id"])), ("tenant", "")]
+    if claims.get("grant") is not None:
+        named.append(("grant", str(claims["grant"])))
+    if subject != claims["client_id"]:
+        named += [("user", subject), ("member", subject), ("all_sessions", "")]
+    return any(issued_at <= told.get(name, -math.inf) for name in named)
 
 
 def _object(text: str) -> Mapping[str, Any]:

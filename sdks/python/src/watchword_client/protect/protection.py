@@ -192,6 +192,9 @@ class Protection:
             return (yield from self._ask(presented))
         if self._ends.is_ended(claims):
             raise Refusal("UNAUTHORIZED", cause="what the token hangs on has ended")
+        if self._questions.proofs.client_id is not None and self._ends.is_changed(claims):
+            # What stands in the token may be more than the server would let it do now.
+            return (yield from self._ask(presented))
         return caller_of(claims, issuer=self.issuer, mode=self._questions.mode)
 
     def _hears(self) -> Flow[bool]:
