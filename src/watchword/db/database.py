@@ -20,12 +20,14 @@ class Statement:
     """One SQL statement with numbered parameters (``$1``), in the words of both backends.
 
     Made once, at module level, so that each backend can prepare it once. ``sqlite`` replaces the whole text where
-    the two differ in more than the spelling of parameters.
+    the two differ in more than the spelling of parameters. ``may_be_kept`` lets a backend that can tell whether
+    anything was committed answer a read by key again with the rows that it gave before; they hold no secret.
     """
 
-    __slots__ = ("postgres", "sqlite")
+    __slots__ = ("may_be_kept", "postgres", "sqlite")
 
-    def __init__(self, text: str, *, sqlite: str | None = None) -> None:
+    def __init__(self, text: str, *, sqlite: str | None = None, may_be_kept: bool = False) -> None:
+        self.may_be_kept = may_be_kept
         self.postgres = text
         self.sqlite = re.sub(r"\$(\d+)", r"?\1", sqlite if sqlite is not None else text)
 

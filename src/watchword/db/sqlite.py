@@ -23,6 +23,7 @@ from watchword.db.generations import Generations
 from watchword.db.parameters import require_storable
 from watchword.db.sqlite_errors import SqliteErrors
 from watchword.db.sqlite_file import SqliteFile, Synchronous
+from watchword.db.sqlite_kept import KeptRows
 from watchword.db.sqlite_writer import SqliteWriter
 from watchword.errors import ScanTooLongError, UnavailableError, WatchwordError
 
@@ -129,16 +130,35 @@ class SqliteDatabase:
             for reader in self._readers:
                 # One that reads at this very moment is left to the end of its thread.
                 with suppress(apsw.Error):
-                    reader.connection.close()
+                    reader.close()
             self._readers.clear()
         self._writer.close()
 
     def _read(self, statement: Statement, parameters: tuple[Value, ...]) -> Sequence[Row]:
-        require_storable(parameters)
         file = self._file
         reader = self._local.by_key
         if reader is None or reader.epoch != file.epoch or file.gone or self._closed:
             reader = self._local.by_key = self._open_reader(_KEY_READER_CACHE_KIB, instead_of=reader)
+        if not statement.may_be_kept:
+            return self._fetch(reader, statement, parameters)
+        kept = reader.kept.find(statement, parameters)
+        if kept is not None:
+            return kept
+        rows = self._fetch(reader, statement, parameters)
+        if reader.kept.is_attached:
+            reader.kept.keep(statement, parameters, rows)
+        else:
+            self._attach(reader)
+        return rows
+
+    def _attach(self, reader: _Reader) -> None:
+        with self._readers_door:
+            # Behind the door nothing is closed meanwhile.
+            if not self._closed:
+                reader.kept.attach(reader.connection)
+
+    def _fetch(self, reader: _Reader, statement: Statement, parameters: tuple[Value, ...]) -> Sequence[Row]:
+        require_storable(parameters)
         try:
             return reader.cursor.execute(statement.sqlite, parameters).fetchall()
         except Exception as error:
@@ -169,7 +189,7 @@ class SqliteDatabase:
         with self._readers_door:
             if instead_of in self._readers:
                 self._readers.remove(instead_of)
-                instead_of.connection.close()
+                instead_of.close()
             self._readers.append(reader)
         return reader
 
@@ -193,13 +213,19 @@ class SqliteDatabase:
 class _Reader:
     """A connection of one thread and one epoch of the file."""
 
-    __slots__ = ("connection", "cursor", "epoch", "until")
+    __slots__ = ("connection", "cursor", "epoch", "kept", "until")
 
     def __init__(self, connection: apsw.Connection, epoch: int) -> None:
         self.connection = connection
         self.cursor = connection.cursor()
+        self.kept = KeptRows()
         self.epoch = epoch
         self.until = 0.0
+
+    def close(self) -> None:
+        """Close the connection, and first what looks into its memory."""
+        self.kept.close()
+        self.connection.close()
 
     def is_late(self) -> bool:
         """Tell SQLite to stop once the deadline has passed."""

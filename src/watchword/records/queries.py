@@ -65,7 +65,7 @@ _SEEKING: Final[tuple[Operator, ...]] = (
 
 _BY_KEY: Final = "tenant_id = $1 AND mode = $2 AND collection = $3"
 _FIND_TEXT: Final = f"SELECT version, counted_value, document, updated_at FROM documents WHERE {_BY_KEY} AND id = $4"
-_FIND: Final = Statement(_FIND_TEXT)
+_FIND: Final = Statement(_FIND_TEXT, may_be_kept=True)
 _FIND_LOCKED: Final = Statement(f"{_FIND_TEXT} FOR UPDATE", sqlite=_FIND_TEXT)
 
 
@@ -78,7 +78,7 @@ def _list_by_id(*, held: bool, newest_first: bool, behind: bool) -> Statement:
     )
     # SQLite keeps no statistics here: named, so that a read in the event loop cannot take a worse way.
     index = " INDEXED BY documents_counted" if held else ""
-    return Statement(text.format(index=""), sqlite=text.format(index=index))
+    return Statement(text.format(index=""), sqlite=text.format(index=index), may_be_kept=True)
 
 
 _LIST_BY_ID: Final = {
