@@ -6,14 +6,16 @@ import asyncio
 from collections import Counter
 from collections.abc import Coroutine, Generator
 from types import coroutine
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
+from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from watchword.errors import WatchwordError
+from watchword.errors import MalformedRequestError, WatchwordError
+from watchword.wire.asgi import Receive, Send, send_response
 from watchword.wire.known_heads import KnownHeads
 from watchword.wire.request import BodyReader, Head, Request
-from watchword.wire.response import Response
+from watchword.wire.response import Response, StreamingResponse
 from watchword.wire.turns import Turns
 
 
@@ -65,8 +67,35 @@ class DefaultLines:
         return self._lines
 
 
-def make_cycle(protocol: HttpToolsProtocol, method: str, *, keep_alive: bool) -> RequestResponseCycle:
-    """Make what uvicorn keeps of a request under way, for one that has come whole and whose answer waits."""
+class _Unheard:
+    """An event that nobody waits for."""
+
+    __slots__ = ()
+
+    def set(self) -> None:
+        """Tell nobody."""
+
+
+class WaitingAnswer:
+    """What a connection keeps of an answer that waits: as much of uvicorn's cycle as is asked of one without parts."""
+
+    __slots__ = ("disconnected", "keep_alive", "response_complete", "response_started")
+
+    message_event: ClassVar = _Unheard()
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
+        self.disconnected = self.response_started = self.response_complete = False
+
+    def as_cycle(self) -> RequestResponseCycle:
+        """Return this under the name that uvicorn knows."""
+        return cast("RequestResponseCycle", self)
+
+
+async def send_in_parts(
+    protocol: HttpToolsProtocol, response: StreamingResponse, waiting: WaitingAnswer, method: str
+) -> None:
+    """Send an answer that goes on, with all that uvicorn keeps of a request under way."""
     cycle = RequestResponseCycle(
         # All of the scope that an answer in parts asks for.
         scope=cast("Any", {"type": "http", "method": method}),
@@ -78,11 +107,18 @@ def make_cycle(protocol: HttpToolsProtocol, method: str, *, keep_alive: bool) ->
         default_headers=protocol.server_state.default_headers,
         message_event=asyncio.Event(),
         expect_100_continue=False,
-        keep_alive=keep_alive,
+        keep_alive=waiting.keep_alive,
         on_response=protocol.on_response_complete,
     )
     cycle.more_body = False
-    return cycle
+    cycle.disconnected = waiting.disconnected
+    if protocol.cycle is waiting.as_cycle():
+        protocol.cycle = cycle
+
+    async def application(_scope: object, receive: Receive, send: Send) -> None:
+        await send_response(send, response, method=method, receive=receive)
+
+    await cycle.run_asgi(cast("Any", application))
 
 
 async def made(response: Response) -> Response:
@@ -104,3 +140,9 @@ def resumed(coro: Coroutine[Any, Any, Response], waiting_for: object) -> Generat
     except StopIteration as stop:
         response: Response = stop.value
         return response
+
+
+def refusal_behind(error: HttpParserError) -> WatchwordError:
+    """Return the error that a callback raised, or one for what the parser itself could not read."""
+    cause = error.__context__
+    return cause if isinstance(cause, WatchwordError) else MalformedRequestError("This is no valid HTTP request")

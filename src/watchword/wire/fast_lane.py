@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable
-from typing import Any, Final, cast
+from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from watchword.errors import HeadersTooLargeError, MalformedRequestError, TargetTooLongError, WatchwordError
-from watchword.wire.answering import Answering, made, make_cycle, resumed
-from watchword.wire.asgi import Receive, Send, send_response
+from watchword.wire.answering import Answering, WaitingAnswer, made, refusal_behind, resumed, send_in_parts
 from watchword.wire.client_address import address_bucket
 from watchword.wire.known_heads import KnownRequest
 from watchword.wire.problems import unread_request_response
@@ -126,7 +125,7 @@ class FastLaneProtocol(TurnTakingProtocol):
                 # Another protocol was asked for, which may be ignored (RFC 9110 §7.8): what follows is still HTTP.
                 rest = rest[upgrade.args[0] :]
             except HttpParserError as error:
-                self._refuse(_refusal_behind(error))
+                self._refuse(refusal_behind(error))
             else:
                 break
 
@@ -300,21 +299,34 @@ class FastLaneProtocol(TurnTakingProtocol):
 
     def _carry_over(self, answer: Awaitable[Response], method: str) -> None:
         """Go on in a task with an answer that waits; nothing else is under way, and the request has come whole."""
-        cycle = make_cycle(self, method, keep_alive=self._keeps_alive)
-        self.cycle = cycle
+        waiting = WaitingAnswer(keep_alive=self._keeps_alive)
+        self.cycle = waiting.as_cycle()
+        task = self.loop.create_task(self._finish(answer, waiting, method))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
-        async def application(_scope: object, receive: Receive, send: Send) -> None:
+    async def _finish(self, answer: Awaitable[Response], waiting: WaitingAnswer, method: str) -> None:
+        try:
             response = await answer
-            if isinstance(response, StreamingResponse):
-                await send_response(send, response, method=method, receive=receive)
-                return
-            await self.flow.drain()
-            cycle.response_started = cycle.response_complete = True
-            if not cycle.disconnected:
-                self._write(response, method, keep_alive=cycle.keep_alive)
-            cycle.on_response()
+        except BaseException:
+            self.transport.close()
+            raise
+        if isinstance(response, StreamingResponse):
+            await send_in_parts(self, response, waiting, method)
+            return
+        await self.flow.drain()
+        waiting.response_started = waiting.response_complete = True
+        if not waiting.disconnected:
+            self._write(response, method, keep_alive=waiting.keep_alive)
+        self.on_response_complete()
 
-        self._start_asgi_task(cycle, cast("Any", application))
+    def on_response_complete(self) -> None:
+        """Go on with what came meanwhile; how long nothing comes is looked at for all connections in one way."""
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
 
     def _enter_asgi_lane(self) -> None:
         headers, url, expects = self.headers, self.url, self.expect_100_continue
@@ -386,9 +398,3 @@ class FastLaneProtocol(TurnTakingProtocol):
             slow = now - self._began > _BODY_SECONDS_MAX
             return slow or now - self._waiting_since > self._application.body_seconds
         return now - self._waiting_since > self._application.header_seconds
-
-
-def _refusal_behind(error: HttpParserError) -> WatchwordError:
-    """Return the error that a callback raised, or one for what the parser itself could not read."""
-    cause = error.__context__
-    return cause if isinstance(cause, WatchwordError) else MalformedRequestError("This is no valid HTTP request")

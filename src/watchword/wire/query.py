@@ -73,6 +73,8 @@ def _fields_of(struct: type[msgspec.Struct]) -> frozenset[str]:
 
 
 def _decode(text: bytes) -> str:
+    if _NO_PLAIN.search(text) is None:
+        return text.decode("ascii")
     try:
         decoded = decode_percent(text.replace(b"+", b" "))
     except ValueError as error:
