@@ -23,7 +23,7 @@ class OAuthEntrance:
         database: Database = foundation.stores.database
         names, audit = foundation.access_tokens.names, foundation.audit
         documents = FetchedDocuments(foundation.fetcher)
-        self._proofs = foundation.dpop_proofs
+        self._proofs, self._limiter = foundation.dpop_proofs, foundation.limiter
         self.finder = ClientFinder(database, MetadataDocuments(database, names, documents))
         self.authentication = ClientAuthentication(
             database,
@@ -39,7 +39,9 @@ class OAuthEntrance:
 
     def make_routes(self, people: OAuthPages) -> tuple[Route, ...]:
         """Return the routes of registration and of pushed requests, which are for what ``people`` will be asked."""
-        pushed = PushedRequestEndpoint(self.authentication, people.requests, people.stored, proofs=self._proofs)
+        pushed = PushedRequestEndpoint(
+            self.authentication, people.requests, people.stored, proofs=self._proofs, limiter=self._limiter
+        )
         return (
             *make_registration_routes(RegistrationEndpoint(self.registrations)),
             *make_pushed_request_routes(pushed),

@@ -14,6 +14,7 @@ from oauth_keys import ClientKey
 from oauth_pages_world import CALLBACK, REQUEST, VERIFIER, add_app, authorize_path, sign_in
 from oauth_world import basic
 from support import SetClock
+from watchword.limits.policies import MINUTE, Policy
 from watchword.oauth.stored_requests import PUSHED_TTL_SECONDS
 from world import Api
 
@@ -224,3 +225,18 @@ async def test_of_parallel_answers_one_counts(stored_api: Api) -> None:
     answers = await asyncio.gather(*(browser.post(page, decision="allow") for _ in range(20)))
     codes = [answer for answer in answers if "code=" in answer.headers.get("location", "")]
     assert len(codes) == 1
+
+
+async def test_strangers_leave_no_more_than_by_sending_people(
+    sqlite_api: Api, monkeypatch: pytest.MonkeyPatch, clock: SetClock
+) -> None:
+    """Whoever names a public client may push as often as the authorization endpoint may be opened; others are not held."""
+    attempts = sqlite_api.application._foundation.limiter._attempts
+    monkeypatch.setitem(attempts, "authorize", Policy("authorize", 3, MINUTE))
+    public, own = await add_app(sqlite_api, kind="public"), await add_app(sqlite_api)
+    body = urlencode({**REQUEST, "client_id": public}).encode()
+    statuses = [(await sqlite_api.call("POST", PAR, content=body, headers=FORM)).status_code for _ in range(4)]
+    assert statuses == [201, 201, 201, 429]
+    assert (await push(sqlite_api, own)).status_code == 201
+    clock.advance(60_000)
+    assert (await sqlite_api.call("POST", PAR, content=body, headers=FORM)).status_code == 201

@@ -8,6 +8,7 @@ import msgspec
 
 from watchword.callers.call import Call
 from watchword.credentials.dpop import DpopProofs, GoodProof, ProvedRequest
+from watchword.limits.limiter import Limiter
 from watchword.oauth.authorization_request import AuthorizationRequests
 from watchword.oauth.client_authentication import ClientAuthentication
 from watchword.oauth.fapi import proof_algorithms, require_fapi_request
@@ -15,6 +16,7 @@ from watchword.oauth.models import AuthorizationRequest, ClientCredentials, OAut
 from watchword.oauth.routes import twice
 from watchword.oauth.stored_requests import PUSHED_TTL_SECONDS, REQUEST_URI_PREFIX, StoredRequests
 from watchword.oauth_errors import InvalidDpopProofError, InvalidOAuthRequestError
+from watchword.wire.client_address import address_bucket
 from watchword.wire.response import Response, json_response
 from watchword.wire.routes import Route
 
@@ -41,16 +43,21 @@ class PushedRequestEndpoint:
         stored: StoredRequests,
         *,
         proofs: DpopProofs,
+        limiter: Limiter,
     ) -> None:
         self._clients = clients
         self._requests = requests
         self._stored = stored
         self._proofs = proofs
+        self._limiter = limiter
 
     async def push(self, call: Call) -> Response:
         """Keep a request and name it."""
         pushed: PushedRequest = call.body
         client = await self._clients.require_client(call, _credentials_of(pushed))
+        if client.kind == "public":
+            # Anybody can name it, and what is pushed is kept: no more than by sending people with their requests.
+            await self._limiter.require_attempt("authorize", address_bucket(call.request.client_address), call.now_ms)
         proof = self._find_proof(client, call)
         parameters = _bound(_parameters_of(pushed, client), proof)
         require_fapi_request(client, parameters)
