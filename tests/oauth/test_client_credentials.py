@@ -94,6 +94,7 @@ REFUSED = [
     ("grant_type=client_credentials&scope=openid", 400, "invalid_scope"),
     ("grant_type=client_credentials&resource=https://elsewhere.example", 400, "invalid_target"),  # RFC 8707 §2
     ("grant_type=client_credentials&resource=products", 400, "invalid_target"),
+    ("grant_type=client_credentials&resource=https%3A%2F%2F%5B", 400, "invalid_target"),
     ("grant_type=client_credentials&client_secret=x", 400, "invalid_request"),
     ("grant_type=client_credentials&client_id=cli_other", 400, "invalid_request"),
     ("grant_type=%ff", 400, "invalid_request"),

@@ -99,6 +99,7 @@ REFUSED: dict[str, tuple[ClientDraft, str]] = {
     "no keys": (draft(authentication_method="private_key_jwt", jwks={"keys": []}), "jwks"),
     "too many keys": (draft(authentication_method="private_key_jwt", jwks={"keys": [KEY] * 11}), "jwks"),
     "a key of great length": (draft(authentication_method="private_key_jwt", jwks={"keys": [{**KEY, "x": "A" * 5000}]}), "jwks"),
+    "a key whose type is no name": (draft(authentication_method="private_key_jwt", jwks={"keys": [{"kty": []}]}), "jwks"),
     "keys that are none": (draft(authentication_method="private_key_jwt", jwks={"keys": "all"}), "jwks"),
     "a secret of a public client": (draft(kind="public", grants=(), authentication_method="client_secret_basic"), "authentication_method"),
     "nothing of a confidential client": (draft(authentication_method="none"), "authentication_method"),

@@ -224,4 +224,5 @@ def _is_public_jwks(jwks: dict[str, Any]) -> bool:
 def _is_public_key(key: object) -> bool:
     if not isinstance(key, dict) or len(msgspec.json.encode(key)) > KEY_CHARACTERS_MAX:
         return False
-    return key.get("kty") in _KEY_TYPES and not _PRIVATE_MEMBERS & set(key)
+    kty = key.get("kty")
+    return isinstance(kty, str) and kty in _KEY_TYPES and not _PRIVATE_MEMBERS & set(key)

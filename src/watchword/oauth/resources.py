@@ -45,8 +45,14 @@ def narrow_resources(
 
 
 def _normal(resource: str) -> str:
-    parts = urlsplit(resource)
-    if not parts.scheme or "#" in resource:
+    if not _has_scheme(resource) or "#" in resource:
         # An absolute URI without a fragment (RFC 8707 §2).
         raise InvalidTargetError("A resource is an absolute URI without a fragment")
     return resource.removesuffix("/")
+
+
+def _has_scheme(resource: str) -> bool:
+    try:
+        return bool(urlsplit(resource).scheme)
+    except ValueError:
+        return False
