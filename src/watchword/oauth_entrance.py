@@ -30,8 +30,8 @@ class OAuthEntrance:
             self.finder,
             names,
             assertions=ClientAssertions(foundation.seen_proofs),
-            # With a bound of their own: strangers' documents must not use up what known clients need.
-            keys=ClientKeys(FetchedDocuments(foundation.fetcher)),
+            # With bounds of their own: strangers' documents must not use up what known clients need.
+            keys=ClientKeys(FetchedDocuments(foundation.fetcher), strangers=FetchedDocuments(foundation.fetcher)),
             remembered=foundation.proofs,
             audit=audit,
         )

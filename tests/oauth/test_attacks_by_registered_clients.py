@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from https_site import Site, answer_of, open_site
@@ -15,7 +16,7 @@ from oauth_tenants import allow
 from oauth_world import add_client
 from support import SetClock
 from watchword.db.database import Statement
-from watchword.oauth import registration
+from watchword.oauth import fetched_documents, registration
 from watchword.oauth.models import ClientSettings
 from world import Api, World, open_api
 
@@ -71,6 +72,28 @@ async def test_a_stranger_makes_no_keys_forgotten(fetching: Api, site: Site, clo
     clock.advance(31_000)
     assert await ask(fetching, client, STRANGERS) == 401
     assert await ask(fetching, client, KEY) == 200
+
+
+async def test_strangers_use_up_no_fetch_of_an_administrators_client(
+    fetching: Api, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many keys of clients that let themselves in are asked for, those of the others are fetched all the same."""
+    monkeypatch.setattr(fetched_documents, "_FETCHES_PER_MINUTE", 1)
+    settings = ClientSettings(authentication_method="private_key_jwt", jwks_uri=site.url("/jwks"))
+    clients = [
+        await add_client(
+            fetching.application,
+            fetching.world.tenants["a"],
+            settings=msgspec.structs.replace(settings, jwks_uri=site.url(f"/{name}")),
+        )
+        for name in ("one", "two", "honest")
+    ]
+    for stranger in clients[:2]:
+        await fetching.application.database.transaction(lambda tx, id_=stranger: tx.execute(_SET_SOURCE, id_))  # type: ignore[misc] # bound at once
+    for name in ("one", "two", "honest"):
+        jwks = json.dumps({"keys": [KEY.jwk]}).encode()
+        site.answers[f"/{name}"] = answer_of(jwks, media_type="application/jwk-set+json")
+    assert [await ask(fetching, client, KEY) for client in clients] == [200, 401, 200]
 
 
 async def test_a_flood_of_registrations_locks_nobody_out(

@@ -31,10 +31,15 @@ class _Set(msgspec.Struct, frozen=True):
 
 
 class ClientKeys:
-    """Finds the keys of clients; what is fetched is kept in memory for minutes."""
+    """Finds the keys of clients; what is fetched is kept in memory for minutes.
 
-    def __init__(self, documents: FetchedDocuments) -> None:
+    ``documents`` fetches those of clients that an administrator registered, ``strangers`` all others: each with a bound of
+    its own, so that who lets clients in by themselves lets nobody use up what the others need.
+    """
+
+    def __init__(self, documents: FetchedDocuments, *, strangers: FetchedDocuments) -> None:
         self._documents = documents
+        self._strangers = strangers
         self._sets: OrderedDict[str, _Set] = OrderedDict()
 
     async def list_keys(self, client: OAuthClient, kid: str | None, now_ms: int) -> tuple[ForeignKey, ...]:
@@ -42,19 +47,20 @@ class ClientKeys:
         settings = client.settings
         if settings.jwks_uri is None:
             return keys_that_fit(_read(settings.jwks), kid)
+        documents = self._documents if client.source == "administrator" else self._strangers
         kept = self._sets.get(settings.jwks_uri)
         if kept is None or now_ms >= kept.until_ms:
-            kept = await self._fetch(settings.jwks_uri, now_ms)
+            kept = await self._fetch(documents, settings.jwks_uri, now_ms)
         found = () if kept is None else keys_that_fit(kept.keys, kid)
         if not found and kept is not None and now_ms >= kept.fetched_at_ms + _LOOKED_AGAIN_MS:
             # A key that the client has just put there. If nothing comes, those at hand stay good until their own end:
             # anybody can name a key that there is none of.
-            kept = await self._fetch(settings.jwks_uri, now_ms)
+            kept = await self._fetch(documents, settings.jwks_uri, now_ms)
             found = () if kept is None else keys_that_fit(kept.keys, kid)
         return found
 
-    async def _fetch(self, uri: str, now_ms: int) -> _Set | None:
-        fetched = await self._documents.find(uri, media_types=_MEDIA_TYPES, now_ms=now_ms)
+    async def _fetch(self, documents: FetchedDocuments, uri: str, now_ms: int) -> _Set | None:
+        fetched = await documents.find(uri, media_types=_MEDIA_TYPES, now_ms=now_ms)
         if fetched is None:
             return None
         try:

@@ -14,9 +14,9 @@ import msgspec
 
 from watchword.wire.fetcher import Fetched, Fetcher, NotFetchedError
 
-_FETCHES_PER_MINUTE: Final = 90
+_FETCHES_PER_MINUTE: Final = 60
 """Of one process and kind; what is fetched is kept for minutes at least, so that honest clients need few. Where every one
-of two kinds waits for its whole time, the fetcher still has places."""
+of three kinds waits for its whole time, the fetcher still has places."""
 
 _FAILED_FOR_MS: Final = 30_000
 _FAILURES_MAX: Final = 1_000
