@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
 
 from watchword_client.protect.caller import Caller
+from watchword_client.protect.gate import Gate
 from watchword_client.protect.protection import Protection
 from watchword_client.protect.refusal import Refusal
 
@@ -20,19 +21,11 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class ProtectMiddleware:
+class ProtectMiddleware(Gate[Application]):
     """Lets in requests whose caller is known and holds the scopes: ``app = ProtectMiddleware(app, protection)``.
 
     ``open_paths`` are served to everybody, exactly as they are written.
     """
-
-    def __init__(
-        self, app: Application, protection: Protection, *, scopes: Iterable[str] = (), open_paths: Iterable[str] = ()
-    ) -> None:
-        self._app = app
-        self._protection = protection
-        self._scopes = tuple(scopes)
-        self._open_paths = frozenset(open_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from watchword_client.protect.caller import Caller
+from watchword_client.protect.gate import Gate
 from watchword_client.protect.protection import Protection
 from watchword_client.protect.refusal import Refusal
 
@@ -19,19 +20,11 @@ StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
-class ProtectMiddleware:
+class ProtectMiddleware(Gate[Application]):
     """Lets in requests whose caller is known and holds the scopes: ``app = ProtectMiddleware(app, protection)``.
 
     ``open_paths`` are served to everybody, exactly as they are written.
     """
-
-    def __init__(
-        self, app: Application, protection: Protection, *, scopes: Iterable[str] = (), open_paths: Iterable[str] = ()
-    ) -> None:
-        self._app = app
-        self._protection = protection
-        self._scopes = tuple(scopes)
-        self._open_paths = frozenset(open_paths)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
