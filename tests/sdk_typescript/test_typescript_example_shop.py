@@ -1,6 +1,6 @@
 """The example shop in a real Chromium: products, a log-in, and an order through its own small server.
 
-A picture is kept in the directory that ``SCREENSHOTS_DIRECTORY`` names.
+Pictures are kept in the directory that ``SCREENSHOTS_DIRECTORY`` names.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
 from sdk_typescript.installation import DOCUMENT_EMAIL, DOCUMENT_PASSWORD, free_port, list_origin
 from sdk_typescript.package import Package
@@ -46,6 +46,12 @@ async def shop(package: Package, installation: Api, environment: dict[str, str])
         await process.wait()
 
 
+async def keep_picture(page: Page, name: str) -> None:
+    """Keep a picture of the page where one is wanted."""
+    if directory := os.environ.get("SCREENSHOTS_DIRECTORY"):
+        await page.screenshot(path=Path(directory) / name)
+
+
 async def test_the_shop_sells(chromium: Browser, shop: str, installation: Api) -> None:
     """Whoever logs in orders a product, and the order is theirs, at the product's own price."""
     page = await chromium.new_page(viewport={"width": 1100, "height": 760})
@@ -54,6 +60,7 @@ async def test_the_shop_sells(chromium: Browser, shop: str, installation: Api) -
         await page.wait_for_selector("article")
         assert await page.locator("article").count() == 12
         assert await page.locator("article button:enabled").count() == 0
+        await keep_picture(page, "example-shop-signed-out.png")
         await page.fill("[name=email]", DOCUMENT_EMAIL)
         await page.fill("[name=password]", "wrong")
         await page.click("#login button")
@@ -64,8 +71,7 @@ async def test_the_shop_sells(chromium: Browser, shop: str, installation: Api) -
         await page.click("article:has-text('live a 3') button")
         await page.wait_for_function("document.getElementById('message').textContent.startsWith('Ordered')")
         number = (await page.inner_text("#message")).rpartition(" ")[2]
-        if directory := os.environ.get("SCREENSHOTS_DIRECTORY"):
-            await page.screenshot(path=Path(directory) / "example-shop.png")
+        await keep_picture(page, "example-shop.png")
     finally:
         await page.close()
     order = (await installation.call("GET", f"/api/orders/by-number/{number}", who="sk_live_a")).json()

@@ -1,4 +1,7 @@
-"""Programs of the TypeScript package in Node, and in Deno, Bun and workerd as the lock file beside this one pins them."""
+"""Programs of the TypeScript package in Node, in the oldest Node it is for, and in Deno, Bun and workerd.
+
+All but the first are what the lock file in ``runtimes`` pins.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,11 @@ const driver :Workerd.Worker = (
 def in_node(project: Path, scenario: str, _environment: dict[str, str]) -> list[str]:
     """Return the command for a scenario in Node."""
     return [NODE, _copy_driver(project), scenario]
+
+
+def in_oldest_node(project: Path, scenario: str, _environment: dict[str, str]) -> list[str]:
+    """Return the command for a scenario in the oldest Node that the package is for."""
+    return [_program("node-*/bin/node"), _copy_driver(project), scenario]
 
 
 def in_deno(project: Path, scenario: str, _environment: dict[str, str]) -> list[str]:

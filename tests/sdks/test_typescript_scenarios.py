@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sdks.rig import Rig
-from sdks.runtime_programs import Runtime, in_bun, in_deno, in_node, in_worker, run_scenario
+from sdks.runtime_programs import Runtime, in_bun, in_deno, in_node, in_oldest_node, in_worker, run_scenario
 from sdks.scenarios import SCENARIOS, Scenario
 
 ELSEWHERE = ("hundred_at_expiry", "limited", "wrong_key", "ordered")
@@ -20,6 +20,12 @@ BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 def test_typescript_does_as_the_table_says(scenario: Scenario, rig: Rig, tmp_path: Path) -> None:
     """A program by the TypeScript package comes to what the scenario wants, and asks the server no more than that takes."""
     require_as_the_table_says(scenario, in_node, rig, tmp_path)
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_the_oldest_node_does_alike(name: str, rig: Rig, tmp_path: Path) -> None:
+    """So does it in the oldest Node that the package is for."""
+    require_as_the_table_says(BY_NAME[name], in_oldest_node, rig, tmp_path)
 
 
 @pytest.mark.parametrize("name", [*ELSEWHERE, "wrong_authority"])
