@@ -94,6 +94,17 @@ async def test_a_change_is_seen(pages: WebPages, directory: Path) -> None:
     assert len(pages.sent_to("/api/orders")) == orders
 
 
+async def test_two_clients_share_nothing(pages: WebPages, directory: Path) -> None:
+    """Clients under one cache keep what they read apart, by the names of their hooks."""
+    body = (
+        "seen.own = hooks.useCollection('products').data?.docs.length\n"
+        "seen.other = others.useCollection('products').error?.code"
+    )
+    other = "const others = createHooks(createBrowserClient({ clientKey: 'pk_live_other' }), 'other')\n"
+    page = await render(pages, directory, f"{HEAD}{other}function Probe() {{ {body}; return null }}\n")
+    await page.wait_for_function("seen.own === 10 && seen.other === 'UNAUTHORIZED'")
+
+
 async def test_a_refusal_is_told_once(pages: WebPages, directory: Path) -> None:
     """The error is the package's own, and a request that the client gave up is not repeated by the cache."""
     body = (

@@ -55,19 +55,19 @@ export interface Hooks<C extends Catalog<C> = AnyCollections> {
   useRemove<S extends keyof C & string>(slug: S & Written<C[S]>): UseMutationResult<C[S]['document'], WatchwordError, string>
 }
 
-const ROOT = 'watchword'
 const NOBODY = [401, 403, 419]
 
 /**
  * Make the hooks of a client, once beside it; they work under TanStack's `QueryClientProvider`.
  *
  * What was read is forgotten and asked for anew when somebody signs in or out and when a session has ended, so that
- * nobody is shown what another person could see.
+ * nobody is shown what another person could see. What they read stands under `name` in the `QueryClient`: two clients
+ * that share one need two names.
  */
-export function createHooks<C extends Catalog<C> = AnyCollections>(client: BrowserClient<C>): Hooks<C> {
+export function createHooks<C extends Catalog<C> = AnyCollections>(client: BrowserClient<C>, name = 'watchword'): Hooks<C> {
   const from = client.from as unknown as (slug: string) => Collection<Entry>
   const caches = new Set<QueryClient>()
-  client.onAuthStateChange(() => caches.forEach((cache) => void cache.resetQueries({ queryKey: [ROOT] })))
+  client.onAuthStateChange(() => caches.forEach((cache) => void cache.resetQueries({ queryKey: [name] })))
 
   function useCache(): QueryClient {
     const cache = useQueryClient()
@@ -78,14 +78,14 @@ export function createHooks<C extends Catalog<C> = AnyCollections>(client: Brows
 
   function useRead<T>(key: unknown[], read: () => Promise<T>, settings: QuerySettings<T> = {}) {
     useCache()
-    return useQuery<T, WatchwordError>({ retry: false, ...settings, queryKey: [ROOT, ...key], queryFn: read })
+    return useQuery<T, WatchwordError>({ retry: false, ...settings, queryKey: [name, ...key], queryFn: read })
   }
 
   function useChange<V>(slug: string, change: (collection: Collection<Entry>, given: V) => Promise<Result<object>>) {
     const cache = useCache()
     return useMutation<object, WatchwordError, V>({
       mutationFn: async (given) => dataOf(await change(from(slug), given)),
-      onSuccess: () => cache.invalidateQueries({ queryKey: [ROOT, slug] }),
+      onSuccess: () => cache.invalidateQueries({ queryKey: [name, slug] }),
     })
   }
 
