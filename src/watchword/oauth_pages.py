@@ -64,7 +64,7 @@ class OAuthPages:
             self._database,
             requests=self.requests,
             stored=self.stored,
-            responses=AuthorizationResponses(self.pages, names),
+            responses=AuthorizationResponses(self.kit, names),
             sessions=self.sessions,
             grants=grants,
             choice=self.choice,

@@ -91,7 +91,7 @@ class OAuthServer:
         self.routes: tuple[Route, ...] = (
             *make_routes(tokens, discovery),
             *self._make_token_routes(foundation, authentication),
-            *make_logout_routes(self._make_logout(foundation, entrance.finder)),
+            *make_logout_routes(self._make_logout(foundation, entrance.finder, people)),
             *make_device_routes(DeviceEndpoint(authentication, self.device_codes, names)),
             *people.routes,
             *entrance.make_routes(people),
@@ -126,7 +126,7 @@ class OAuthServer:
             id_tokens=self.id_tokens,
         )
 
-    def _make_logout(self, foundation: Foundation, finder: ClientFinder) -> LogoutEndpoint:
+    def _make_logout(self, foundation: Foundation, finder: ClientFinder, people: OAuthPages) -> LogoutEndpoint:
         return LogoutEndpoint(
             foundation.stores.database,
             finder=finder,
@@ -134,8 +134,8 @@ class OAuthServer:
             id_tokens=self.id_tokens,
             tickets=foundation.logout_tickets,
             names=foundation.access_tokens.names,
-            sessions=self.page_sessions,
-            pages=self.pages,
+            sessions=people.sessions,
+            kit=people.kit,
             audit=foundation.audit,
         )
 

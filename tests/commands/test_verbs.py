@@ -252,6 +252,12 @@ def test_a_key_is_bound_at_the_command_line(run: Run, tmp_path: Path) -> None:
     [listed] = run("keys", "list", "--json").json
     assert listed["dpopJkt"] == first.jkt
     assert run("keys", "verify", typed=made.out).out == "KEY_NOT_PROVED\n"
+    key, url = made.out.strip(), "https://api.example/orders"
+    proof = first.proof("POST", url, token=key, iat=int(time.time()))
+    proved = ("keys", "verify", "--dpop", proof, "--request")
+    said = [run(*proved, f"{method} {url}", typed=key).out for method in ("GET", "POST", "POST")]
+    assert said == ["KEY_NOT_PROVED\n", "VALID\n", "KEY_NOT_PROVED\n"], "for its request, and once"
+    assert "together" in run("keys", "verify", "--dpop", proof, typed=key).err
     run("keys", "rotate", listed["id"], "--dpop-jkt", second.jkt)
     assert [key["dpopJkt"] for key in run("keys", "list", "--json").json] == [first.jkt, second.jkt]
 

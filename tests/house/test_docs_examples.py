@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/first-request.md", "docs/log-in.md", "docs/api-keys.md", "docs/tenants.md",
          "docs/products.md", "docs/orders.md", "docs/limits.md", "docs/oauth-client-credentials.md",
          "docs/oauth-clients.md", "docs/protect-your-api.md", "docs/oauth-token-exchange.md",
-         "docs/oauth-authorization-code.md", "docs/oauth-device-code.md", "docs/oauth-implicit.md", "docs/oauth.md",
-         "docs/connect-an-agent.md", "docs/python-client.md")  # fmt: skip
+         "docs/oauth-authorization-code.md", "docs/oauth-device-code.md", "docs/oauth-refresh.md", "docs/oauth-implicit.md",
+         "docs/oauth.md", "docs/connect-an-agent.md", "docs/python-client.md")  # fmt: skip
 BLOCK = re.compile(r"^```(sh|python|ts)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 HEAD = """\

@@ -31,6 +31,7 @@ def require_leaving(page: httpx.Response, error: str | None = None, *, host: str
     assert "<script" not in page.text
     assert "script-src" not in page.headers["content-security-policy"]
     assert host in page.text
+    assert '<span class="brand-name">Tenant a</span>' in page.text
     if error is not None:
         assert error in page.text
 

@@ -17,6 +17,7 @@ from watchword.api_keys.models import (
     KeyToVerify,
     KindName,
     ListedKey,
+    PresentedProof,
     RotateKey,
     Verdict,
 )
@@ -170,12 +171,19 @@ def verify(
     scope: ScopeOption = None,
     origin: Annotated[str | None, typer.Option("--origin", metavar="URL", help="Where it is used.")] = None,
     address: Annotated[str | None, typer.Option("--address", metavar="IP", help="Who uses it.")] = None,
+    dpop: Annotated[
+        str | None, typer.Option("--dpop", metavar="PROOF", help="The DPoP proof that came with it, which counts once.")
+    ] = None,
+    request: Annotated[
+        str | None, typer.Option("--request", metavar="'METHOD URL'", help="The request that the proof is for.")
+    ] = None,
     as_json: JsonOption = False,
     tenant: TenantOption = None,
     data: DataOption = None,
 ) -> None:
     """Say whether a key is good and if not, why; exit code 1 if not. The key is asked for, or read from input."""
-    wanted = KeyToVerify(key=read_secret("Key"), scopes=tuple(scope or ()), origin=origin, address=address)
+    proof = _read_proof(dpop, request)
+    wanted = KeyToVerify(key=read_secret("Key"), scopes=tuple(scope or ()), origin=origin, address=address, dpop=proof)
 
     async def work(application: Application) -> Verdict:
         owner = await get_tenant(application, tenant)
@@ -197,6 +205,15 @@ def verify(
         say(verdict.code)
     if verdict.code != "VALID":
         raise typer.Exit(1)
+
+
+def _read_proof(dpop: str | None, request: str | None) -> PresentedProof | None:
+    if dpop is None and request is None:
+        return None
+    method, _, url = (request or "").partition(" ")
+    if dpop is None or not url:
+        raise CommandError("give --dpop PROOF and --request 'METHOD URL' together")
+    return PresentedProof(proof=dpop, method=method, url=url)
 
 
 def _read_jwk(path: Path | None) -> dict[str, Any] | None:

@@ -12,16 +12,17 @@ from urllib.parse import urlencode
 from watchword.credentials.access_token import IssuerNames
 from watchword.oauth.authorization_request import Destination
 from watchword.oauth.leaving import is_vouched_for, show_leaving, shown_destination
+from watchword.oauth.page_kit import PageKit, brand_of
 from watchword.oauth_errors import AccessDeniedError, OAuthError
-from watchword.wire.pages import Language, Pages, redirect_to
+from watchword.wire.pages import Language, redirect_to
 from watchword.wire.response import Response
 
 
 class AuthorizationResponses:
     """Sends answers on their way."""
 
-    def __init__(self, pages: Pages, names: IssuerNames) -> None:
-        self._pages = pages
+    def __init__(self, kit: PageKit, names: IssuerNames) -> None:
+        self._kit, self._pages = kit, kit.pages
         self._names = names
 
     def give(self, destination: Destination, answer: Mapping[str, str], language: Language) -> Response:
@@ -39,7 +40,7 @@ class AuthorizationResponses:
             )
         return redirect_to(_with_parameters(destination, parameters))
 
-    def refuse(self, destination: Destination, error: OAuthError, language: Language) -> Response:
+    async def refuse(self, destination: Destination, error: OAuthError, language: Language) -> Response:
         """Send why nothing was (RFC 6749 §4.1.2.1), or ask the person first (RFC 9700 §4.11.2)."""
         answer = {"error": error.oauth_code, "error_description": error.message}
         if is_vouched_for(destination.client, destination.redirect_uri):
@@ -50,6 +51,7 @@ class AuthorizationResponses:
             self._pages,
             language,
             address=destination.redirect_uri if as_form else _with_parameters(destination, parameters),
+            brand=brand_of(await self._kit.get_tenant(destination.client.tenant_id)),
             reason="denied" if isinstance(error, AccessDeniedError) else "refused",
             fields=parameters if as_form else None,
         )

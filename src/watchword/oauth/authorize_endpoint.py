@@ -123,7 +123,7 @@ class AuthorizeEndpoint:
             require_page_wanted(ready, standing)
             return await self._show_page(call, ready)
         except OAuthError as error:
-            return self.refuse(call, received, error)
+            return await self.refuse(call, received, error)
 
     async def stand(self, call: Call, ready: ReadyRequest) -> Standing:
         """Say how the browser stands to a request.
@@ -179,10 +179,10 @@ class AuthorizeEndpoint:
         answer = await self._response_types[ready.response_type].answer(ready.client, authorized, call.now_ms)
         return self._responses.give(received.destination, answer, standing.visit.language)
 
-    def refuse(self, call: Call, received: Received, error: OAuthError) -> Response:
+    async def refuse(self, call: Call, received: Received, error: OAuthError) -> Response:
         """Tell the client why it gets nothing."""
         language = choose_language(call.request.header(b"accept-language"), received.parameters.ui_locales)
-        return self._responses.refuse(received.destination, error, language)
+        return await self._responses.refuse(received.destination, error, language)
 
     async def _ask_for_tenant(self, call: Call) -> Response:
         visit = await self._sessions.visit(call.request, call.now_ms)

@@ -56,7 +56,7 @@ class ConsentPages:
             if standing.step == "answer":
                 return await self._endpoint.answer(call, ready, standing)
         except OAuthError as error:
-            return self._endpoint.refuse(call, received, error)
+            return await self._endpoint.refuse(call, received, error)
         if standing.step == "no member":
             return await self._show_no_member(call, ready, standing)
         return await self._show_question(call, ready, standing)
@@ -78,7 +78,7 @@ class ConsentPages:
             await self._keep(call, ready, standing)
             return await self._endpoint.answer(call, ready, standing)
         except OAuthError as error:
-            return self._endpoint.refuse(call, received, error)
+            return await self._endpoint.refuse(call, received, error)
 
     async def _keep(self, call: Call, ready: ReadyRequest, standing: Standing) -> None:
         client, user_id = ready.client, standing.user.user_id

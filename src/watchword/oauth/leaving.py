@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from watchword.oauth.models import OAuthClient
 from watchword.oauth.redirect_uris import is_on_own_machine
-from watchword.wire.pages import Language, Pages
+from watchword.wire.pages import Brand, Language, Pages
 from watchword.wire.response import Response
 
 
@@ -30,16 +30,18 @@ def show_leaving(
     *,
     address: str,
     reason: str,
+    brand: Brand,
     fields: Mapping[str, str] | None = None,
     lines: bytes = b"",
 ) -> Response:
     """Show where the way would lead, and leave it to the person whether to go.
 
-    ``reason`` names the text that says why; ``fields`` are there where the address takes the answer as a form.
+    ``reason`` names the text that says why, ``brand`` is the tenant's that the client is registered with; ``fields`` are there where the address takes the answer as a form.
     """
     return pages.render_page(
         "leaving",
         language,
+        brand=brand,
         lines=lines,
         form_targets=() if fields is None else (address,),
         address=address,

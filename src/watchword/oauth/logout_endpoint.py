@@ -22,10 +22,11 @@ from watchword.oauth.client_metadata_documents import ClientFinder
 from watchword.oauth.id_token import IdTokenHint, IdTokens
 from watchword.oauth.leaving import is_vouched_for, show_leaving
 from watchword.oauth.models import LogoutDecision, LogoutRequest, OAuthClient
+from watchword.oauth.page_kit import PageKit, brand_of
 from watchword.oauth.page_session import PageSessions, Visit
 from watchword.oauth_errors import InvalidOAuthRequestError, UnknownRedirectUriError
 from watchword.wire.cookies import cleared_pages_cookie_line
-from watchword.wire.pages import Pages, redirect_to
+from watchword.wire.pages import redirect_to
 from watchword.wire.response import Response
 
 _PURPOSE = "logout"
@@ -52,7 +53,7 @@ class LogoutEndpoint:
         tickets: LogoutTickets,
         names: IssuerNames,
         sessions: PageSessions,
-        pages: Pages,
+        kit: PageKit,
         audit: AuditWriter,
     ) -> None:
         self._database = database
@@ -62,7 +63,7 @@ class LogoutEndpoint:
         self._tickets = tickets
         self._names = names
         self._sessions = sessions
-        self._pages = pages
+        self._kit, self._pages = kit, kit.pages
         self._audit = audit
 
     async def ask(self, call: Call) -> Response:
@@ -71,11 +72,11 @@ class LogoutEndpoint:
         wish = await self._read(call, request)
         visit = await self._sessions.visit(call.request, call.now_ms, ui_locales=request.ui_locales)
         if visit.signed_in is None:
-            return self._go_on(call, wish, visit)
+            return await self._go_on(call, wish, visit)
         wish = self._with_ticket(request, wish, visit.signed_in, call.now_ms)
         if wish.session_id == visit.signed_in.session_id:
             await self._end(call, visit.signed_in, wish)
-            return self._go_on(call, wish, visit)
+            return await self._go_on(call, wish, visit)
         return self._confirm(call, request, wish, visit)
 
     async def ask_posted(self, call: Call) -> Response:
@@ -98,11 +99,11 @@ class LogoutEndpoint:
         visit = await self._sessions.visit(call.request, call.now_ms)
         wish = await self._read(call, decision)
         if visit.signed_in is None:
-            return self._go_on(call, wish, visit)
+            return await self._go_on(call, wish, visit)
         self._sessions.require_form(call.request, visit, decision.form_token, _PURPOSE)
         if decision.decision == "allow":
             await self._end(call, visit.signed_in, wish)
-            return self._go_on(call, wish, visit)
+            return await self._go_on(call, wish, visit)
         return redirect_to(_path(call, "account"))
 
     async def _read(self, call: Call, request: LogoutRequest) -> _Wish:
@@ -170,7 +171,7 @@ class LogoutEndpoint:
             address=call.request.client_address,
         )
 
-    def _go_on(self, call: Call, wish: _Wish, visit: Visit) -> Response:
+    async def _go_on(self, call: Call, wish: _Wish, visit: Visit) -> Response:
         """Say that nobody is signed in any more: where the client wants it said, or here (§3, RFC 9700 §4.11.2)."""
         lines = cleared_pages_cookie_line()
         if wish.location is None or wish.client is None:
@@ -178,7 +179,10 @@ class LogoutEndpoint:
         is_believed = visit.signed_in is not None and wish.session_id == visit.signed_in.session_id
         if is_believed or is_vouched_for(wish.client, wish.location):
             return redirect_to(wish.location, lines=lines)
-        return show_leaving(self._pages, visit.language, address=wish.location, reason="signed_out", lines=lines)
+        brand = brand_of(await self._kit.get_tenant(wish.client.tenant_id))
+        return show_leaving(
+            self._pages, visit.language, address=wish.location, reason="signed_out", brand=brand, lines=lines
+        )
 
 
 def _kept(request: LogoutRequest, wish: _Wish) -> dict[str, str]:

@@ -24,7 +24,7 @@ class PageKit:
 
     def __init__(self, database: Database, pages: Pages) -> None:
         self._database = database
-        self._pages = pages
+        self.pages = pages
 
     async def get_tenant(self, tenant_id: str) -> Tenant:
         """Return a client's or a member's tenant.
@@ -56,7 +56,7 @@ class PageKit:
         return [self._scope_text(scope, language) for scope in scopes]
 
     def _scope_text(self, scope: str, language: Language) -> str:
-        words = self._pages.words(language)
+        words = self.pages.words(language)
         say = words.say
         if scope in IDENTITY_SCOPES:
             return say(f"scope.{scope}")
