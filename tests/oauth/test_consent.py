@@ -231,3 +231,24 @@ async def test_the_page_does_not_tell_the_client_where_it_was_seen(api: Api, bro
 async def _allow(browser: Browser, form: Form, **fields: str) -> httpx.Response:
     sent = {**form.fields, "decision": "allow", **fields}
     return await browser.send_form(form.action, sent, **{"sec-fetch-site": "same-origin"})
+
+
+async def test_two_answers_are_not_a_third(sqlite_api: Api) -> None:
+    """What was allowed at one API and what was allowed at another is remembered as that, and not as all at both."""
+    own = f"{sqlite_api.application.settings.url}/t/tenant-a/api"
+    files = "https://files.example"
+    app, browser = await add_app(sqlite_api, audiences=(files,)), Browser(sqlite_api)
+    await browser.submit(await question(browser, app, scope="products:read", resource=own), decision="allow")
+    there = {"scope": "products:write", "resource": files}
+    await browser.submit(await browser.get(authorize_path(app, **there)), decision="allow")
+    for scope, resource, is_asked in (
+        ("products:read", own, False),
+        ("products:write", files, False),
+        ("products:write", own, True),
+        ("products:read", files, True),
+    ):
+        page = await browser.get(authorize_path(app, scope=scope, resource=resource))
+        assert ("asks for access" in page.text) is is_asked, (scope, resource)
+    row = await sqlite_api.application.database.fetch_row(CONSENTS)
+    assert row is not None
+    assert row[3] == '["products:read","products:write"]'

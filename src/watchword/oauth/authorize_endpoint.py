@@ -9,7 +9,6 @@ import msgspec
 
 from watchword.callers.call import Call
 from watchword.concealed import Concealed
-from watchword.credentials.scope_sets import is_covered
 from watchword.credentials.session_token import SessionProof
 from watchword.db.database import Database, Transaction
 from watchword.oauth.authorization_codes import AuthorizationCodes, Authorized
@@ -214,9 +213,7 @@ class AuthorizeEndpoint:
             return True
         client = ready.client
         consent = await self._grants.find_consent(client.tenant_id, user.user_id, client.id)
-        if consent is None or not set(ready.resources) <= set(consent.resources):
-            return True
-        return not all(is_covered(scope, consent.scopes) for scope in ready.scopes)
+        return consent is None or not consent.covers(ready.scopes, ready.resources)
 
 
 def require_page_wanted(ready: ReadyRequest, standing: Standing) -> None:

@@ -140,14 +140,16 @@ class Grants:
             client_id=client.id,
             scopes=scopes,
             resources=resources,
+            allowed=dict.fromkeys(resources, scopes),
             created_at_ms=now_ms,
             updated_at_ms=now_ms,
         )
         if before is not None:
             consent = msgspec.structs.replace(
                 consent,
-                scopes=tuple(dict.fromkeys((*before.scopes, *scopes))),
-                resources=tuple(dict.fromkeys((*before.resources, *resources))),
+                scopes=_together(before.scopes, scopes),
+                resources=_together(before.resources, resources),
+                allowed=_with_allowed(before.allowed, resources, scopes),
                 created_at_ms=before.created_at_ms,
             )
         await put_consent(tx, consent)
@@ -166,6 +168,16 @@ class Grants:
 async def _require_member(tx: Transaction, tenant_id: str, user_id: str) -> None:
     if not await may_begin_as_member(tx, tenant_id, user_id):
         raise AccessDeniedError(cause="the user is disabled or no member meanwhile")
+
+
+def _together(before: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*before, *more)))
+
+
+def _with_allowed(
+    before: dict[str, tuple[str, ...]], resources: tuple[str, ...], scopes: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    return before | {resource: _together(before.get(resource, ()), scopes) for resource in resources}
 
 
 def _life_seconds(client: OAuthClient) -> int:

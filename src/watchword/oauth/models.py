@@ -9,6 +9,7 @@ import msgspec
 from watchword.callers.caller import Mode
 from watchword.concealed import Concealed
 from watchword.credentials.access_token import ActingParty, Confirmation
+from watchword.credentials.scope_sets import is_covered
 from watchword.credentials.signing import SigningAlgorithm
 
 GrantType = Literal[
@@ -327,15 +328,23 @@ class GrantState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user allowed a client once and need not be asked again; times are Unix milliseconds."""
+    """What a user allowed a client once and need not be asked again; times are Unix milliseconds.
+
+    Shapes: ``allowed`` holds the scopes by resource; ``scopes`` and ``resources`` are all there are, to be shown.
+    """
 
     tenant_id: str
     user_id: str
     client_id: str
     scopes: tuple[str, ...]
     resources: tuple[str, ...]
+    allowed: dict[str, tuple[str, ...]]
     created_at_ms: int
     updated_at_ms: int
+
+    def covers(self, scopes: tuple[str, ...], resources: tuple[str, ...]) -> bool:
+        """Say whether all of the scopes were allowed at each of the resources."""
+        return all(is_covered(scope, self.allowed.get(resource, ())) for resource in resources for scope in scopes)
 
 
 class StoredCode(msgspec.Struct, frozen=True, kw_only=True):

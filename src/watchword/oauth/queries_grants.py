@@ -16,7 +16,7 @@ _GRANT: Final = (
     "g.id, g.tenant_id, g.mode, g.client_id, g.user_id, g.session_id, g.scopes, g.resources, g.authenticated_at, "
     "g.created_at, g.expires_at, g.ended_at"
 )
-_CONSENT: Final = "tenant_id, user_id, client_id, scopes, resources, created_at, updated_at"
+_CONSENT: Final = "tenant_id, user_id, client_id, scopes, resources, allowed, created_at, updated_at"
 _CODE: Final = "grant_id, client_id, redirect_uri, code_challenge, nonce, dpop_jkt"
 
 _INSERT_GRANT: Final = Statement(
@@ -42,8 +42,9 @@ _FIND_CONSENT: Final = Statement(
     f"SELECT {_CONSENT} FROM oauth_consents WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3"
 )
 _PUT_CONSENT: Final = Statement(
-    f"INSERT INTO oauth_consents ({_CONSENT}) VALUES ($1, $2, $3, $4, $5, $6, $6)"
-    " ON CONFLICT (tenant_id, user_id, client_id) DO UPDATE SET scopes = $4, resources = $5, updated_at = $6"
+    f"INSERT INTO oauth_consents ({_CONSENT}) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)"
+    " ON CONFLICT (tenant_id, user_id, client_id)"
+    " DO UPDATE SET scopes = $4, resources = $5, allowed = $6, updated_at = $7"
 )
 _DELETE_CONSENT: Final = Statement(
     "DELETE FROM oauth_consents WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3"
@@ -116,14 +117,18 @@ async def find_consent(reader: Reader, tenant_id: str, user_id: str, client_id: 
     row = await reader.fetch_row(_FIND_CONSENT, tenant_id, user_id, client_id)
     if row is None:
         return None
+    scopes, resources = _texts(row[3]), _texts(row[4])
+    allowed = msgspec.json.decode(row[5], type=dict[str, tuple[str, ...]])
     return Consent(
         tenant_id=row[0],
         user_id=row[1],
         client_id=row[2],
-        scopes=_texts(row[3]),
-        resources=_texts(row[4]),
-        created_at_ms=row[5],
-        updated_at_ms=row[6],
+        scopes=scopes,
+        resources=resources,
+        # A row from before has none, and was given for every scope at every resource.
+        allowed=allowed or dict.fromkeys(resources, scopes),
+        created_at_ms=row[6],
+        updated_at_ms=row[7],
     )
 
 
@@ -136,6 +141,7 @@ async def put_consent(tx: Transaction, consent: Consent) -> None:
         consent.client_id,
         _json(consent.scopes),
         _json(consent.resources),
+        msgspec.json.encode(consent.allowed).decode(),
         consent.updated_at_ms,
     )
 
