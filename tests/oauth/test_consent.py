@@ -11,6 +11,8 @@ import pytest
 from browser import Browser, Form, answer_in, forms_of
 from oauth_pages_world import CALLBACK, add_app, authorize_path, sign_in
 from watchword.db.database import Statement, Transaction
+from watchword.oauth.authorization_codes import Authorized
+from watchword.oauth.models import OAuthClient
 from watchword.tenants.models import ChangeTenant, SettingsChange
 from world import OPERATOR, Api
 
@@ -252,3 +254,28 @@ async def test_two_answers_are_not_a_third(sqlite_api: Api) -> None:
     row = await sqlite_api.application.database.fetch_row(CONSENTS)
     assert row is not None
     assert row[3] == '["products:read","products:write"]'
+
+
+async def test_a_consent_taken_back_at_this_very_moment_gives_nothing(
+    sqlite_api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the consent and the grant it may be withdrawn: the grant ends with the others."""
+    app, browser = await add_app(sqlite_api), Browser(sqlite_api)
+    await browser.submit(await question(browser, app), decision="allow")
+    application, user_id = sqlite_api.application, sqlite_api.world.users["editor_a"]
+    codes, tenant_id = application.oauth.authorization_codes, sqlite_api.world.tenants["a"]
+    issue = codes.issue
+
+    async def withdraw_and_issue(client: OAuthClient, authorized: Authorized, now_ms: int) -> str:
+        await application.database.transaction(
+            lambda tx: application.oauth.grants.withdraw_consent(tx, tenant_id, user_id, app, now_ms)
+        )
+        return await issue(client, authorized, now_ms)
+
+    monkeypatch.setattr(codes, "issue", withdraw_and_issue)
+    assert answer_in(await browser.get(authorize_path(app)))["error"] == "access_denied"
+    living = await application.database.fetch_row(
+        Statement("SELECT count(*) FROM oauth_grants WHERE client_id = $1 AND ended_at IS NULL"), app
+    )
+    assert living is not None
+    assert living[0] == 0

@@ -154,6 +154,7 @@ class AuthorizeEndpoint:
 
         Raises:
             InvalidRequestUriError: the pushed request was answered before.
+            AccessDeniedError: the user has taken the consent back at this very moment.
             UnavailableError: the database cannot be asked.
         """
         received, user = ready.received, standing.user
@@ -176,12 +177,25 @@ class AuthorizeEndpoint:
             jkt=received.parameters.dpop_jkt,
         )
         answer = await self._response_types[ready.response_type].answer(ready.client, authorized, call.now_ms)
+        await self._require_consent_kept(ready.client, user.user_id, call.now_ms)
         return self._responses.give(received.destination, answer, standing.visit.language)
 
     async def refuse(self, call: Call, received: Received, error: OAuthError) -> Response:
         """Tell the client why it gets nothing."""
         language = choose_language(call.request.header(b"accept-language"), received.parameters.ui_locales)
         return await self._responses.refuse(received.destination, error, language)
+
+    async def _require_consent_kept(self, client: OAuthClient, user_id: str, now_ms: int) -> None:
+        # Asked once more behind the grant: who withdraws a consent ends the grants that stand, and this one may not
+        # have stood yet.
+        if await self._grants.find_consent(client.tenant_id, user_id, client.id) is not None:
+            return
+
+        async def end(tx: Transaction) -> None:
+            await self._grants.withdraw_consent(tx, client.tenant_id, user_id, client.id, now_ms)
+
+        await self._database.transaction(end)
+        raise AccessDeniedError
 
     async def _ask_for_tenant(self, call: Call) -> Response:
         visit = await self._sessions.visit(call.request, call.now_ms)
