@@ -122,3 +122,12 @@ async def test_a_test_token_lets_nobody_in(sqlite_api: Api) -> None:
     for method, path, body in tries:
         answer = await sqlite_api.call(method, path, headers=granted.header, json=body)
         assert answer.status_code == 403, path
+
+
+async def test_a_token_changes_no_key_that_has_more(sqlite_api: Api) -> None:
+    """A narrow token neither opens a wider key to other networks nor takes from it what others rely on."""
+    client_id = await add_client(sqlite_api.application, sqlite_api.world.tenants["a"])
+    granted = await grant_to(sqlite_api, client_id, "admin_a", "keys:* products:read")
+    for body in ({"name": "Mine"}, {"scopes": ["products:read"], "allowed_networks": []}):
+        answer = await sqlite_api.call("PATCH", "/api/keys/{key_sk_live_a}", headers=granted.header, json=body)
+        assert answer.status_code == 403, body

@@ -150,6 +150,7 @@ class ApiKeyManager:
             key = await _locked_living_key(transaction, tenant_id, key_id, now_ms)
             require_mode(actor, key.mode)
             changed = _changed(key, wanted, now_ms)
+            require_no_wider(actor.scopes, key.scopes)
             require_no_wider(actor.scopes, changed.scopes)
             await update_key(transaction, changed)
             _withdraw(transaction, key, changed)
