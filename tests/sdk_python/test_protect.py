@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
+from oauth_keys import ClientKey
+from sdk_python.bound_keys import API, BoundKey
 from watchword_client import WatchwordError
 from watchword_client.flow import Reply
 from watchword_client.protect import Caller, Policy, Protection, Refusal, Way
@@ -239,6 +241,43 @@ def test_a_remembered_secret_key_is_refused_in_a_browser(make: Make, watchword_s
     key = [("x-api-key", watchword_server.secret_key)]
     assert code_of(protection, key) == ""
     assert code_of(protection, [*key, ("sec-fetch-site", "same-origin")]) == "SECRET_KEY_IN_BROWSER"
+
+
+def test_a_bound_key_is_let_in_once_a_proof(make: Make, watchword_server: WatchwordServer) -> None:
+    """A key that is bound to a key pair comes in with a proof for the very request, and with each proof once."""
+    protection, key = make(policy=Policy(public_url=API, cache_seconds=600)), BoundKey(watchword_server)
+
+    def code(headers: dict[str, str]) -> str:
+        try:
+            protection.identify(headers.items(), method="GET", path="/orders/a%20b")
+        except Refusal as refusal:
+            return refusal.code
+        return ""
+
+    here = f"{API}/orders/a%20b"
+    good = key.headers(key.proof("GET", here))
+    assert code(good) == ""
+    assert code(good) == "KEY_NOT_PROVED"
+    assert code(key.headers(key.proof("GET", here))) == ""
+    for wrong in (
+        key.headers(key.proof("POST", here)),
+        key.headers(key.proof("GET", f"{API}/orders")),
+        key.headers(key.proof("GET", "https://elsewhere.example/orders/a%20b")),
+        key.headers(key.proof("GET", here, pair=ClientKey())),
+        key.headers(key.proof("GET", here), scheme="Bearer"),
+        key.headers("no.proof.at-all"),
+        {"authorization": f"DPoP {key.text}"},
+    ):
+        assert code(wrong) == "KEY_NOT_PROVED", wrong
+
+
+def test_a_bound_key_is_refused_where_no_address_is_known(make: Make, watchword_server: WatchwordServer) -> None:
+    """Without the address that proofs must be made for, what a request says of its own host is not believed."""
+    key = BoundKey(watchword_server)
+    headers = {**key.headers(key.proof("GET", f"{API}/orders")), "host": "orders.example"}
+    with pytest.raises(Refusal) as refused:
+        make().identify(headers.items(), method="GET", path="/orders")
+    assert refused.value.code == "KEY_NOT_PROVED"
 
 
 QUESTIONS = Questions(

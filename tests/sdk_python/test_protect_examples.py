@@ -14,6 +14,7 @@ import httpx
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from sdk_python.bound_keys import API, BoundKey
 from watchword_client.protect import Policy, Protection
 from watchword_client.testing import WatchwordServer
 
@@ -70,7 +71,7 @@ def shop(request: pytest.FixtureRequest, watchword_server: WatchwordServer) -> I
         secret_key=server.secret_key,
         client_key=server.client_key,
         resource_metadata="https://orders.example/.well-known/oauth-protected-resource/api",
-        policy=Policy(silence_seconds=8.0),
+        policy=Policy(silence_seconds=8.0, public_url=API),
     )
     sys.path.insert(0, str(EXAMPLES))
     try:
@@ -99,7 +100,7 @@ def _asgi_call(app: Any, portal: BlockingPortal) -> Call:  # noqa: ANN401 - any 
 
 
 def test_who_is_let_in(shop: Shop) -> None:
-    """Access tokens for this API, secret keys and signed-in users are let in, each as who they are."""
+    """Access tokens for this API, secret keys and signed-in users are let in, each as who they are; bound keys by proof."""
     server = shop.server
     by_token = shop.read(shop.token())
     assert by_token.status_code == 200, by_token.text
@@ -107,6 +108,9 @@ def test_who_is_let_in(shop: Shop) -> None:
     assert by_token.json()["subject"] == server.client_id
     by_key = shop.call({"x-api-key": server.secret_key})
     assert (by_key.status_code, by_key.json()["kind"]) == (200, "secret_key")
+    bound = BoundKey(server)
+    by_proof = bound.headers(bound.proof("GET", f"{API}/orders"))
+    assert [shop.call(by_proof).status_code for _ in range(2)] == [200, 401]
     by_session = shop.read(shop.session())
     assert by_session.json() == {"kind": "user", "subject": server.admin_id, "role": "tenant-admin"}
 

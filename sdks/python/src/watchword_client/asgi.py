@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from watchword_client.protect.caller import Caller
 from watchword_client.protect.gate import Gate
@@ -51,7 +52,12 @@ async def identify_scope(protection: Protection, scope: Scope, scopes: Iterable[
     """
     client = scope.get("client")
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-    caller = await protection.identify_async(headers, address=client[0] if client else None)
+    caller = await protection.identify_async(
+        headers,
+        address=client[0] if client else None,
+        method=scope.get("method", ""),
+        path=scope.get("raw_path", b"").decode("latin-1") or quote(scope.get("path", "")),
+    )
     protection.require(caller, *scopes)
     return caller
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, TypedDict
+from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -39,9 +40,7 @@ class Protect:
                 @wraps(view)
                 async def protected_async(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # noqa: ANN401 - the view's own
                     try:
-                        caller = await self._protection.identify_async(
-                            request.headers.items(), address=_address(request)
-                        )
+                        caller = await self._protection.identify_async(request.headers.items(), **_sent(request))
                         self._let_in(request, caller, scopes)
                     except Refusal as refusal:
                         return self._answer(refusal)
@@ -53,7 +52,7 @@ class Protect:
             @wraps(view)
             def protected(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # noqa: ANN401 - the view's own
                 try:
-                    caller = self._protection.identify(request.headers.items(), address=_address(request))
+                    caller = self._protection.identify(request.headers.items(), **_sent(request))
                     self._let_in(request, caller, scopes)
                 except Refusal as refusal:
                     return self._answer(refusal)
@@ -78,6 +77,13 @@ def _exempt(view: View) -> View:
     return exempt
 
 
-def _address(request: HttpRequest) -> str | None:
-    address: str | None = request.META.get("REMOTE_ADDR")
-    return address
+class _Sent(TypedDict):
+    """What a credential may be held to."""
+
+    address: str | None
+    method: str
+    path: str
+
+
+def _sent(request: HttpRequest) -> _Sent:
+    return {"address": request.META.get("REMOTE_ADDR"), "method": request.method or "", "path": quote(request.path)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import quote
 
 from watchword_client.protect.caller import Caller
 from watchword_client.protect.gate import Gate
@@ -49,6 +50,13 @@ def identify_environ(protection: Protection, environ: Environ, scopes: Iterable[
         for name, value in environ.items()
         if name.startswith("HTTP_")
     ]
-    caller = protection.identify(headers, address=environ.get("REMOTE_ADDR"))
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    caller = protection.identify(
+        headers,
+        address=environ.get("REMOTE_ADDR"),
+        method=environ.get("REQUEST_METHOD", ""),
+        # A path comes decoded, each byte as a character (PEP 3333).
+        path=quote(path.encode("latin-1")),
+    )
     protection.require(caller, *scopes)
     return caller

@@ -56,6 +56,7 @@ class Questions:
     audience: str
     mode: Mode
     proofs: Proofs
+    public_url: str | None = None
 
     def ask(self, presented: Presented) -> Outgoing:
         """Write the question about a credential.
@@ -94,17 +95,29 @@ class Questions:
         return Outgoing("GET", f"{self.issuer}/oauth/jwks", {"accept": "application/json"})
 
     def _ask_of_key(self, presented: Presented) -> Outgoing:
-        if presented.is_bound:
-            raise Refusal("KEY_NOT_PROVED", cause="a bound key")
         if presented.text.startswith("sk_") and presented.is_from_browser:
             raise Refusal("SECRET_KEY_IN_BROWSER")
-        question = {"key": presented.text, "origin": presented.origin, "address": presented.address}
+        question = {
+            "key": presented.text,
+            "origin": presented.origin,
+            "address": presented.address,
+            "dpop": self._proof_of(presented) if presented.is_bound else None,
+        }
         return Outgoing(
             "POST",
             f"{self.base_url}/api/keys/verify",
             {"content-type": "application/json", "x-api-key": self.proofs.secret_key},
             json.dumps({name: value for name, value in question.items() if value is not None}).encode(),
         )
+
+    def _proof_of(self, presented: Presented) -> dict[str, str]:
+        """Return the proof of a bound key with the request that it has to be made for, which the server judges."""
+        if presented.proof is None or not presented.method:
+            raise Refusal("KEY_NOT_PROVED", cause="a bound key without a proof")
+        if self.public_url is None:
+            # What the request itself says of its host is no measure: a proof for another API would say the same.
+            raise Refusal("KEY_NOT_PROVED", cause="bound keys need public_url here")
+        return {"proof": presented.proof, "method": presented.method, "url": self.public_url + presented.path}
 
     def _ask_of_session(self, presented: Presented) -> Outgoing:
         key = self.proofs.client_key

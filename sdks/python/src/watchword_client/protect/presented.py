@@ -20,7 +20,8 @@ _CREDENTIAL_CHARACTERS_MAX: Final = 8_192
 class Presented:
     """The credential of a request, and what of the request decides whether it counts.
 
-    Shapes: ``is_bound`` says that it came under the scheme of credentials that are bound to a key (RFC 9449).
+    Shapes: ``is_bound`` says that it came under the scheme of credentials that are bound to a key (RFC 9449); ``proof``
+    is what proves that key, for the request of this ``method`` and ``path``, which are empty where nobody told them.
     """
 
     form: Form
@@ -29,9 +30,14 @@ class Presented:
     origin: str | None
     is_from_browser: bool
     address: str | None
+    proof: str | None = field(default=None, repr=False)
+    method: str = ""
+    path: str = ""
 
 
-def read_presented(headers: Iterable[tuple[str, str]], *, address: str | None) -> Presented:
+def read_presented(
+    headers: Iterable[tuple[str, str]], *, address: str | None, method: str = "", path: str = ""
+) -> Presented:
     """Read the credential headers of a request; cookies are not read, since browsers attach them unasked.
 
     Raises:
@@ -65,6 +71,9 @@ def read_presented(headers: Iterable[tuple[str, str]], *, address: str | None) -
         origin=found.get("origin"),
         is_from_browser="origin" in found or "sec-fetch-site" in found,
         address=address,
+        proof=found.get("dpop"),
+        method=method,
+        path=path,
     )
 
 

@@ -58,12 +58,15 @@ class Policy:
     ``on_silence`` says what becomes of tokens that are verified offline when the feed of revocations was silent for
     ``silence_seconds``: ``refuse`` answers 503, ``ask`` asks the server about each, ``trust`` lets them in until they
     expire. ``cache_seconds`` is how long the server's word on keys, sessions and opaque tokens counts when it does not
-    take it back before; 0 asks each time, which a key's own rate limit needs to be exact.
+    take it back before; 0 asks each time, which a key's own rate limit needs to be exact. ``public_url`` is where callers
+    reach your API, in front of the paths of its requests: keys that are bound to a key pair are proved for that address,
+    and refused without it.
     """
 
     on_silence: OnSilence = "refuse"
     silence_seconds: float = 15.0
     cache_seconds: float = 5.0
+    public_url: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +112,8 @@ class Protection:
         if self._policy.on_silence == "ask" and client_id is None:
             raise setup_error("MISSING_CLIENT", 'on_silence="ask" needs client_id and client_secret.')
         mode: Literal["live", "test"] = "test" if proofs.secret_key.startswith("sk_test_") else "live"
-        self._questions = Questions(base_url, self.issuer, audience, mode, proofs)
+        reached = None if self._policy.public_url is None else require_web_address(self._policy.public_url)
+        self._questions = Questions(base_url, self.issuer, audience, mode, proofs, reached)
         self._issuer = Issuer(self.issuer, audience)
         self._trust = _find_trust(self._way, base_url)
         self._clock, self._monotonic = self._way.clock, self._way.monotonic
@@ -125,20 +129,26 @@ class Protection:
     def __repr__(self) -> str:
         return f"Protection(issuer={self.issuer!r}, audience={self.audience!r})"
 
-    def identify(self, headers: Iterable[tuple[str, str]], *, address: str | None = None) -> Caller:
+    def identify(
+        self, headers: Iterable[tuple[str, str]], *, address: str | None = None, method: str = "", path: str = ""
+    ) -> Caller:
         """Return who sends these headers; ``address`` is the client's, for keys that are bound to networks.
+
+        ``method`` and ``path`` (as it is written in the request) are for keys that are bound to a key pair.
 
         Raises:
             Refusal: nobody who is let in; its ``status``, ``headers()`` and ``body()`` make the answer.
         """
-        presented = read_presented(headers, address=address)
+        presented = read_presented(headers, address=address, method=method, path=path)
         if self._blocking is None:
             self._blocking = open_blocking(clock=self._clock, trust=self._trust, timeout=self._way.timeout)
         return self._blocking.run(self._identify(presented))
 
-    async def identify_async(self, headers: Iterable[tuple[str, str]], *, address: str | None = None) -> Caller:
+    async def identify_async(
+        self, headers: Iterable[tuple[str, str]], *, address: str | None = None, method: str = "", path: str = ""
+    ) -> Caller:
         """Do as ``identify`` does, without holding up the event loop."""
-        presented = read_presented(headers, address=address)
+        presented = read_presented(headers, address=address, method=method, path=path)
         loop = asyncio.get_running_loop()
         if self._async is None or self._async[0] is not loop:
             self._async = (loop, open_async(clock=self._clock, trust=self._trust, timeout=self._way.timeout))
@@ -208,11 +218,13 @@ class Protection:
     def _ask(self, presented: Presented) -> Flow[Caller]:
         turn = self._ends.turn
         is_heard = self._ends.silent_seconds() <= self._policy.silence_seconds
-        known = self._remembered.find(presented) if is_heard else None
+        # A proof counts once.
+        may_remember = is_heard and not presented.is_bound
+        known = self._remembered.find(presented) if may_remember else None
         if known is not None:
             return known
         word: Word = self._questions.read(presented, (yield from send(self._questions.ask(presented))))
-        if is_heard and turn == self._ends.turn:
+        if may_remember and turn == self._ends.turn:
             until = None if word.ends_at is None else word.ends_at - self._clock.now()
             self._remembered.keep(presented, word.caller, names=word.names, until=until)
         return word.caller
