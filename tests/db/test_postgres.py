@@ -407,6 +407,35 @@ class TestConnections:
         assert await connection.fetchval("SELECT count(*) FROM notes") == 1
         await connection.close()
 
+    @pytest.mark.parametrize("moment", ["idle", "lent"])
+    async def test_ends_that_the_driver_keeps_to_itself_are_mended(self, postgres_url: str, moment: str) -> None:
+        """A connection that is closed without any notice is replaced once it is asked for, or has come back."""
+
+        class Silent(asyncpg.Connection):
+            def add_termination_listener(self, callback: object) -> None:
+                pass
+
+        async def connect() -> asyncpg.Connection:
+            connection: asyncpg.Connection = await asyncpg.connect(postgres_url, connection_class=Silent)
+            return connection
+
+        connections = Connections(connect, count=2)
+        await connections.start()
+        lent = [await connections.take() for _ in range(2)]
+        if moment == "idle":
+            for connection in lent:
+                connections.give(connection)
+        for connection in lent:
+            connection.terminate()
+        if moment == "lent":
+            for connection in lent:
+                connections.give(connection)
+        again = [await connections.take() for _ in range(2)]
+        assert [await connection.fetchval("SELECT 1") for connection in again] == [1, 1]
+        for connection in again:
+            connections.give(connection)
+        await connections.close()
+
     async def test_a_waiter_that_leaves_takes_no_connection_along(self, postgres_url: str) -> None:
         """A caller cancelled while it waits, even just as it is served, leaves the connection to the others."""
 

@@ -110,10 +110,11 @@ class Seen:
         return name
 
     async def sign_in(self, email: str = EMAIL, password: str = PASSWORD) -> None:
-        """Fill in the form with the keyboard, as it stands."""
+        """Fill in the form with the keyboard, as it stands, and wait for the next page with its style."""
         await self.page.fill("#email", email)
         await self.page.fill("#password", password)
-        await self.page.press("#password", "Enter")
+        async with self.page.expect_navigation(wait_until="load"):
+            await self.page.press("#password", "Enter")
 
 
 async def keep_picture(page: Page, name: str) -> None:

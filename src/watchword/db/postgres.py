@@ -310,9 +310,11 @@ class _Loan:
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if error is not None and (isinstance(error, TimeoutError) or not isinstance(error, Exception)):
-            self._connection.terminate()
-        self._owner.give(self._connection)
+        try:
+            if error is not None and (isinstance(error, TimeoutError) or not isinstance(error, Exception)):
+                self._connection.terminate()
+        finally:
+            self._owner.give(self._connection)
         if isinstance(error, _DRIVER_ERRORS):
             raise translate(error, self._connection) from error
 

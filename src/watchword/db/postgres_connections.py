@@ -60,6 +60,7 @@ class Connections:
             connection = self._idle.pop()
             if not connection.is_closed():
                 return connection
+            self._replace_lost()
         return None
 
     async def take(self) -> asyncpg.Connection:
@@ -90,8 +91,10 @@ class Connections:
             timer.cancel()
 
     def give(self, connection: asyncpg.Connection) -> None:
-        """Take a lent connection back; a lost one is being opened anew already."""
-        if not connection.is_closed():
+        """Take a lent connection back; another is opened in place of a lost one."""
+        if connection.is_closed():
+            self._replace_lost()
+        else:
             self._lend_or_keep(connection)
         self._see_who_is_home()
 
@@ -102,6 +105,7 @@ class Connections:
         for task in reopening:
             task.cancel()
         await asyncio.gather(*reopening, return_exceptions=True)
+        self._replace_lost()
         if len(self._idle) < len(self._open):
             self._all_home.clear()
             with suppress(TimeoutError):
@@ -140,10 +144,17 @@ class Connections:
         # The last in is the first out: its statements are prepared and its memory is warm.
         self._idle.append(connection)
 
-    def _miss(self, connection: object) -> None:
-        """Open another in place of a connection that has ended, whoever ended it."""
+    def _miss(self, _connection: object) -> None:
+        self._replace_lost()
+
+    def _replace_lost(self) -> None:
+        """Open another in place of each connection that has ended, whoever ended it.
+
+        The driver does not tell of every end: one that the server cuts short amid an answer and that is then ended here
+        is closed without a word. So each connection is looked at as well whenever it is lent or comes back.
+        """
         for lost in tuple(self._open):
-            if lost is connection or lost.is_closed():
+            if lost.is_closed():
                 self._open.discard(lost)
                 with suppress(ValueError):
                     self._idle.remove(lost)
