@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from watchword.db.generations import Generations
 from watchword.db.migrate import migrate
 from watchword.db.postgres import PostgresDatabase
 from watchword.db.sqlite import SqliteDatabase
+
+# httpcore asks for this package at every request, and Python then looks through all directories for what is not there.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 pytest_plugins = ["world_fixtures", "chromium_fixture", "watchword_client.pytest_plugin"]
 

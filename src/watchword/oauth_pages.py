@@ -26,7 +26,7 @@ from watchword.oauth.sign_in import SignInPages
 from watchword.oauth.small_pages import SmallPages
 from watchword.oauth.stored_requests import StoredRequests
 from watchword.users.login import Login
-from watchword.wire.pages import Pages
+from watchword.wire.pages import pages_of
 from watchword.wire.routes import Route
 
 _TEMPLATES: Final = Path(__file__).parent / "oauth" / "templates"
@@ -52,7 +52,7 @@ class OAuthPages:
     ) -> None:
         self._database: Database = foundation.stores.database
         names = foundation.access_tokens.names
-        self.pages = Pages(_TEMPLATES)
+        self.pages = pages_of(_TEMPLATES)
         self.sessions = PageSessions(foundation.session_tokens)
         self.kit = PageKit(self._database, self.pages)
         self.choice = TenantChoice(self.pages, self.kit)

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Final, Literal
 
@@ -119,6 +120,7 @@ async def apply_migrations(
     return migrated
 
 
+@cache
 def load_migrations(migration_set: MigrationSet, dialect: Dialect) -> tuple[Migration, ...]:
     """Read the packaged files of a set in the words of a backend, in order."""
     migrations = []

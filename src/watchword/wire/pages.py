@@ -6,7 +6,7 @@ Knows nothing of what a page is about: the room that owns the templates hands ov
 from __future__ import annotations
 
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
@@ -162,6 +162,12 @@ class Pages:
 
     def _address_of(self, name: str) -> str:
         return f"/oauth/files/{name}?v={sha256(self._files[name]).hexdigest()[:16]}"
+
+
+@cache
+def pages_of(folder: Path) -> Pages:
+    """Return the pages of a folder: applications in one process share what was read and compiled."""
+    return Pages(folder)
 
 
 def choose_language(accepted: str | None, wanted: str | None = None) -> Language:

@@ -51,6 +51,7 @@ AUDIENCE = "https://orders.example/api"
 
 _HOST = "127.0.0.1"
 _START_SECONDS = 30.0
+_STOP_SECONDS = 30.0
 _TURNS = 8
 """Turns of the loop at the end: a connection that was accepted just now is known, and then closed, some turns later."""
 
@@ -184,7 +185,9 @@ class _Served:
     def stop(self) -> None:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(_START_SECONDS)
+        self._thread.join(_STOP_SECONDS)
+        if self._thread.is_alive() or self._fault is not None:
+            raise RuntimeError("the server did not end as it should") from self._fault
 
     def _main(self) -> None:
         try:
