@@ -26,6 +26,7 @@ from watchword.app import Application
 from watchword.callers.caller import Mode
 from watchword.commerce.definitions import ORDERS
 from watchword.config import Settings, load_settings
+from watchword.credentials.password import Passwords
 from watchword.db.database import Statement
 from watchword.oauth.client_models import CreateClient
 from watchword.observe import Log
@@ -103,9 +104,17 @@ def make_settings(directory: Path, **changes: str) -> Settings:
     return load_settings({}, directory, texts)
 
 
+async def open_application(settings: Settings, clock: SetClock, log: Log) -> Application:
+    """Open the product with the cheapest Argon2 there is: what a real one costs is asked for by tests of its own."""
+    cheap = Passwords(
+        time_cost=1, memory_cost_kib=8, threads=settings.password_threads, queue_max=settings.password_queue_max
+    )
+    return await Application.open(settings, clock=clock, log=log, passwords=cheap)
+
+
 async def build_world(directory: Path, clock: SetClock, **changes: str) -> World:
     """Make the installation in an empty directory."""
-    application = await Application.open(make_settings(directory, **changes), clock=clock, log=Log(io.BytesIO()))
+    application = await open_application(make_settings(directory, **changes), clock, Log(io.BytesIO()))
     try:
         return await _inhabit(application, clock)
     finally:
@@ -290,7 +299,7 @@ async def open_api(
 async def open_door(world: World, directory: Path, lane: str, clock: SetClock, **changes: str) -> AsyncIterator[Api]:
     """Open the installation that is in a directory, also while another door to it is open."""
     logged = io.BytesIO()
-    application = await Application.open(make_settings(directory, **changes), clock=clock, log=Log(logged))
+    application = await open_application(make_settings(directory, **changes), clock, Log(logged))
     try:
         if lane == "asgi":
             transport = httpx.ASGITransport(app=application, client=("127.0.0.1", 1))

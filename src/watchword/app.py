@@ -19,6 +19,7 @@ from watchword.clock import Clock, SystemClock
 from watchword.commerce.routes import make_routes as make_commerce_routes
 from watchword.config import Settings
 from watchword.credentials.expired import prune_codes, prune_grants, prune_proofs, prune_sessions
+from watchword.credentials.password import Passwords
 from watchword.errors import WatchwordError
 from watchword.foundation import LONGEST_TOKEN_SECONDS, Foundation, lay_foundation
 from watchword.limits.shares import prune_windows
@@ -121,8 +122,18 @@ class Application:
         self.turns = Turns()
 
     @classmethod
-    async def open(cls, settings: Settings, *, clock: Clock | None = None, log: Log | None = None) -> Application:
+    async def open(
+        cls,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        log: Log | None = None,
+        passwords: Passwords | None = None,
+    ) -> Application:
         """Open everything in order: data directory, stores, migrations, keys, rooms.
+
+        ``clock``, ``log`` and ``passwords`` take the place of the system's clock, of standard error and of Argon2id as
+        the settings and OWASP have it; the passwords are closed with the application.
 
         Raises:
             SettingError: the master secret cannot be read.
@@ -132,7 +143,7 @@ class Application:
         """
         clock = clock or SystemClock()
         async with contextlib.AsyncExitStack() as opened:
-            foundation = await lay_foundation(settings, clock, log, opened)
+            foundation = await lay_foundation(settings, clock, log, passwords, opened)
             application = cls(settings, clock, foundation)
             await application.origins.load()
             application.origins.start()

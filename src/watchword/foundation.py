@@ -85,7 +85,11 @@ class Foundation(msgspec.Struct, frozen=True):
 
 
 async def lay_foundation(
-    settings: Settings, clock: Clock, log: Log | None, opened: contextlib.AsyncExitStack
+    settings: Settings,
+    clock: Clock,
+    log: Log | None,
+    passwords: Passwords | None,
+    opened: contextlib.AsyncExitStack,
 ) -> Foundation:
     """Open everything below the rooms; ``opened`` gathers how each is closed again.
 
@@ -102,7 +106,7 @@ async def lay_foundation(
     stores = await _open_stores(settings, clock, opened)
     master_secret = open_master_secret(settings).reveal().encode()
     key_ring = await KeyRing.open(stores.database, master_secret, clock.now_ms())
-    passwords = Passwords(threads=settings.password_threads, queue_max=settings.password_queue_max)
+    passwords = passwords or Passwords(threads=settings.password_threads, queue_max=settings.password_queue_max)
     opened.callback(passwords.close)
     audit = AuditWriter(log=log, bookkeeping=stores.bookkeeping)
     opened.push_async_callback(audit.close)

@@ -9,11 +9,10 @@ import httpx
 import pytest
 
 from support import SetClock
-from watchword.app import Application
 from watchword.db.database import Statement, Transaction
 from watchword.observe import Log
 from watchword.wire.request import Head
-from world import PASSWORD, Api, make_settings
+from world import PASSWORD, Api, make_settings, open_application
 
 TTL_MS = 604_800_000
 PRODUCTS = "/api/products?limit=1"
@@ -44,7 +43,7 @@ async def reader(request: pytest.FixtureRequest, api: Api, clock: SetClock) -> A
         yield Reader(api, api.client)
         return
     log = Log(io.BytesIO())
-    second = await Application.open(make_settings(api.application.settings.data_directory), clock=clock, log=log)
+    second = await open_application(make_settings(api.application.settings.data_directory), clock, log)
     transport = httpx.ASGITransport(app=second, client=("127.0.0.1", 2))
     async with httpx.AsyncClient(transport=transport, base_url="https://api.example") as client:
         yield Reader(api, client)

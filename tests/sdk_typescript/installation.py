@@ -13,13 +13,12 @@ from pathlib import Path
 import httpx
 
 from support import SetClock
-from watchword.app import Application
 from watchword.credentials.password import Passwords
 from watchword.db.database import Transaction
 from watchword.observe import Log
 from watchword.tenants.models import ChangeTenant
 from watchword.users import queries
-from world import OPERATOR, Api, World, make_settings, serve_fast
+from world import OPERATOR, Api, World, make_settings, open_application, serve_fast
 
 DOCUMENT_EMAIL = "user@example.com"
 DOCUMENT_PASSWORD = "password"
@@ -33,7 +32,7 @@ async def serve_installation(template: Path, world: World, directory: Path, cloc
     # People are sent to where the server says that it is.
     settings = make_settings(directory, WATCHWORD_PUBLIC_URL=f"http://127.0.0.1:{port}")
     log = Log(logged := io.BytesIO())
-    application = await Application.open(settings, clock=clock, log=log)
+    application = await open_application(settings, clock, log)
     try:
         async with serve_fast(application, port=port) as url, httpx.AsyncClient(base_url=url, verify=False) as client:
             await _add_document_user(Api(application, world, client, logged), clock.now_ms())

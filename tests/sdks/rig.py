@@ -20,7 +20,7 @@ from watchword.api_keys.models import CreateKey
 from watchword.app import Application
 from watchword.observe import Log
 from watchword.wire.tls import ensure_development_certificate
-from world import OPERATOR, PASSWORD, World, make_settings, serve_fast
+from world import OPERATOR, PASSWORD, World, make_settings, open_application, serve_fast
 
 T = TypeVar("T")
 
@@ -111,7 +111,7 @@ class Rig:
 
     async def _start(self) -> None:
         log = Log(self._logged)
-        application = await Application.open(make_settings(self.directory), clock=self.clock, log=log)
+        application = await open_application(make_settings(self.directory), self.clock, log)
         self._open.callback(log.close)
         self._open.push_async_callback(application.close)
         self.url = await self._open.enter_async_context(serve_fast(application, port=self._port, tls=self._tls))

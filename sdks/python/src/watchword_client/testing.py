@@ -24,6 +24,7 @@ from watchword.api_keys.models import CreateKey, KindName
 from watchword.app import Application
 from watchword.config import Settings, load_settings
 from watchword.credentials.api_key import KeyMode
+from watchword.credentials.password import Passwords
 from watchword.oauth.client_models import CreateClient
 from watchword.observe import Log
 from watchword.tenants.actor import OPERATOR
@@ -202,7 +203,7 @@ class _Served:
 
         log = Log(io.BytesIO())
         settings = _settings(self._directory, WATCHWORD_PUBLIC_URL=self.url)
-        self.application = await Application.open(settings, clock=self._clock, log=log)
+        self.application = await Application.open(settings, clock=self._clock, log=log, passwords=_cheap_passwords())
         config = uvicorn.Config(
             self.application,
             http=FastLaneProtocol,
@@ -235,7 +236,7 @@ class _Served:
 async def _fill(directory: Path) -> Names:
 
     log = Log(io.BytesIO())
-    application = await Application.open(_settings(directory), log=log)
+    application = await Application.open(_settings(directory), log=log, passwords=_cheap_passwords())
     now_ms = application.clock.now_ms()
     tenant = await application.tenants.create(
         CreateTenant(name="The Shop", slug=SLUG, plan="enterprise"), actor=OPERATOR, now_ms=now_ms
@@ -263,6 +264,11 @@ async def _fill(directory: Path) -> Names:
     await application.close()
     log.close()
     return Names(tenant.id, admin.id, client.client.id, keys, client.secret.text)
+
+
+def _cheap_passwords() -> Passwords:
+    """Take the cheapest Argon2 there is: whoever tests an API with it waits for no hash."""
+    return Passwords(time_cost=1, memory_cost_kib=8, threads=1, queue_max=100)
 
 
 def _settings(directory: Path, **changes: str) -> Settings:
