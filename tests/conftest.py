@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from postgres_server import TEMPLATE, PostgresServer, run_elsewhere
 from watchword.db.database import Database
@@ -17,6 +18,10 @@ from watchword.db.sqlite import SqliteDatabase
 
 # httpcore asks for this package at every request, and Python then looks through all directories for what is not there.
 sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
+
+# How long an example takes says more of the machine than of us.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 pytest_plugins = ["world_fixtures", "chromium_fixture", "watchword_client.pytest_plugin"]
 

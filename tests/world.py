@@ -306,12 +306,19 @@ async def open_door(world: World, directory: Path, lane: str, clock: SetClock, *
             async with httpx.AsyncClient(transport=transport, base_url="https://api.example") as client:
                 yield Api(application, world, client, logged)
         else:
-            # Plain HTTP: without the context that verifies, making a client costs a tenth.
-            async with serve_fast(application) as url, httpx.AsyncClient(base_url=url, verify=False) as client:
+            async with serve_fast(application) as url, make_client(url) as client:
                 yield Api(application, world, client, logged)
     finally:
         await application.close()
         application.log.close()
+
+
+def make_client(url: str) -> httpx.AsyncClient:
+    """Make a client of a server that is reached in the clear: a context that verifies would cost ten times the rest.
+
+    It waits as long as a busy machine may take, and gives up a connection before the server does.
+    """
+    return httpx.AsyncClient(base_url=url, verify=False, timeout=60, limits=httpx.Limits(keepalive_expiry=2))
 
 
 @asynccontextmanager

@@ -51,7 +51,7 @@ class Instance:
 
     def open(self) -> httpx.Client:
         """Return an HTTP client that trusts the development authority."""
-        return httpx.Client(verify=self.trust, base_url=self.url)
+        return httpx.Client(verify=self.trust, base_url=self.url, timeout=60)
 
     def person(self, who: str, *, allows: bool = True) -> Person:
         """Return someone of the installation (``viewer_a``) with a browser of their own."""

@@ -28,7 +28,7 @@ class Person:
         self._server = server
         self._typed = {"email": email, "password": password}
         self._decision = "allow" if allows else "deny"
-        self._http = httpx.Client(verify=trust)
+        self._http = httpx.Client(verify=trust, timeout=60)
         self.sign_ins = 0
 
     def __call__(self, url: str, *, user_code: str | None = None) -> str:

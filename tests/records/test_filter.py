@@ -129,7 +129,7 @@ def _fold(text: str) -> str:
     return "".join(letter.lower() if letter.isascii() else letter for letter in text)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(query=filters())
 async def test_sql_agrees_with_python(stocked: Stocked, query: str) -> None:
     """Any filter leaves the documents that its meaning in plain Python leaves, in list and count, on each backend."""
@@ -185,7 +185,7 @@ _PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(_PIECES, max_size=30).map("".join).map(str.encode) | st.binary(max_size=60))
 def test_no_query_raises_anything_but_our_error(query: bytes) -> None:
     """Whatever bytes stand behind the question mark, the answer is a parsed query or a 400."""
@@ -194,7 +194,7 @@ def test_no_query_raises_anything_but_our_error(query: bytes) -> None:
             read(query, KIND)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(query=filters(), values=st.lists(st.text(max_size=9), min_size=40, max_size=40))
 def test_values_never_reach_the_text_of_a_statement(query: str, values: list[str]) -> None:
     """The SQL of a filter depends on its fields and operators alone: other values, the same text (ASVS 1.2.4)."""

@@ -43,7 +43,7 @@ def _sorts() -> st.SearchStrategy[str]:
 _WHERE = ["", "where[price][greater_than]=0", "where[stock][exists]=false", "where[status][equals]=published"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(sort=_sorts(), limit=st.integers(1, 15), where=st.sampled_from(_WHERE), public=st.booleans())
 async def test_pages_and_cursors_visit_every_document_once(
     stocked: Stocked, *, sort: str, limit: int, where: str, public: bool

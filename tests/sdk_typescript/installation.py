@@ -10,15 +10,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
-
 from support import SetClock
 from watchword.credentials.password import Passwords
 from watchword.db.database import Transaction
 from watchword.observe import Log
 from watchword.tenants.models import ChangeTenant
 from watchword.users import queries
-from world import OPERATOR, Api, World, make_settings, open_application, serve_fast
+from world import OPERATOR, Api, World, make_client, make_settings, open_application, serve_fast
 
 DOCUMENT_EMAIL = "user@example.com"
 DOCUMENT_PASSWORD = "password"
@@ -34,7 +32,7 @@ async def serve_installation(template: Path, world: World, directory: Path, cloc
     log = Log(logged := io.BytesIO())
     application = await open_application(settings, clock, log)
     try:
-        async with serve_fast(application, port=port) as url, httpx.AsyncClient(base_url=url, verify=False) as client:
+        async with serve_fast(application, port=port) as url, make_client(url) as client:
             await _add_document_user(Api(application, world, client, logged), clock.now_ms())
             yield Api(application, world, client, logged)
     finally:

@@ -89,7 +89,7 @@ async def test_the_shop_sells(chromium: Browser, shop: str, installation: Api) -
 )
 async def test_the_shop_orders_for_nobody_else(shop: str, headers: dict[str, str], content: bytes, status: int) -> None:
     """Without a session, or with what is no order, nothing is ordered."""
-    async with httpx.AsyncClient(base_url=shop) as client:
+    async with httpx.AsyncClient(base_url=shop, timeout=60) as client:
         answer = await client.post("/order", content=content, headers=headers)
     assert answer.status_code == status
 
@@ -97,5 +97,5 @@ async def test_the_shop_orders_for_nobody_else(shop: str, headers: dict[str, str
 @pytest.mark.parametrize("path", ["/server.py", "/../server.py", "/sdk/../package.json", "/page/index.html"])
 async def test_the_shop_gives_out_its_page_only(shop: str, path: str) -> None:
     """No file outside of the page and the package is to be had."""
-    async with httpx.AsyncClient(base_url=shop) as client:
+    async with httpx.AsyncClient(base_url=shop, timeout=60) as client:
         assert (await client.get(path)).status_code == 404

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from watchword.errors import InvalidFieldsError, MalformedRequestError, WatchwordError
@@ -86,7 +86,6 @@ def test_the_edges_are_taken() -> None:
     assert decode_json(b'"\\\\u0000"') == "\\u0000"
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_but_our_error(body: bytes) -> None:
     """Whatever bytes come, the answer is a value or our error."""
@@ -105,7 +104,6 @@ _plain = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(value=_plain, ascii_only=st.booleans())
 def test_what_json_writes_is_read_back(*, value: object, ascii_only: bool) -> None:
     """Every plain value survives being written and read, escaped or raw."""

@@ -256,7 +256,7 @@ def test_nobody_can_tell_whether_headers_were_known(received: list[bytes]) -> No
         assert known == runner.run(converse(received, KnownHeads(0), connections=2))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(chunks(st.lists(GOOD_REQUESTS, min_size=1, max_size=8)))
 def test_nobody_can_tell_the_lane(received: list[bytes]) -> None:
     """Any stream of requests, with bodies and without, cut anywhere, gets the same answers in the same order in both lanes."""
