@@ -100,9 +100,7 @@ async def lay_foundation(
         UnavailableError: the database cannot be reached.
     """
     make_private_directory(settings.data_directory)
-    if log is None:
-        log = Log(sys.stderr.buffer, log_format=settings.log_format, level=settings.log_level)
-        opened.push_async_callback(asyncio.to_thread, log.close)
+    log = log or _open_log(settings, opened)
     stores = await _open_stores(settings, clock, opened)
     master_secret = open_master_secret(settings).reveal().encode()
     key_ring = await KeyRing.open(stores.database, master_secret, clock.now_ms())
@@ -135,6 +133,12 @@ async def lay_foundation(
         fetcher=_open_fetcher(settings, opened),
         site=Site(api_url=settings.url, pages_url=settings.pages_url),
     )
+
+
+def _open_log(settings: Settings, opened: contextlib.AsyncExitStack) -> Log:
+    log = Log(sys.stderr.buffer, log_format=settings.log_format, level=settings.log_level)
+    opened.push_async_callback(asyncio.to_thread, log.close)
+    return log
 
 
 def _open_fetcher(settings: Settings, opened: contextlib.AsyncExitStack) -> Fetcher:
