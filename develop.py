@@ -69,7 +69,9 @@ def test(arguments: list[str], python: str | None) -> int:
     """Run the tests; without arguments all of them, and branch coverage has to reach its bound."""
     environment = prepare(DEVELOP, python)
     gate = ["--cov", f"--cov-fail-under={COVERAGE_MIN}", "--cov-report=term"]
-    return run(environment, "pytest", "-q", "-n", "auto", "--dist", "worksteal", *(arguments or gate))
+    # Many tests wait for servers, browsers and databases: others go on meanwhile.
+    workers = str(2 * (os.cpu_count() or 1))
+    return run(environment, "pytest", "-q", "-n", workers, "--dist", "worksteal", *(arguments or gate))
 
 
 def check(arguments: list[str], python: str | None) -> int:

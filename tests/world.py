@@ -5,10 +5,10 @@ Built once for a test process and copied for each test, since building it hashes
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import shutil
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,8 +17,6 @@ from typing import Any
 
 import httpx
 import msgspec
-import uvicorn
-from uvicorn.server import ServerState
 
 from support import SetClock
 from watchword.api_keys.models import CreateKey
@@ -34,7 +32,7 @@ from watchword.records.definitions import PRODUCTS
 from watchword.records.load import load_documents
 from watchword.tenants.actor import Actor
 from watchword.tenants.models import CreateTenant
-from watchword.wire.fast_lane import FastLaneProtocol
+from watchword_client.testing import serve_application
 
 OPERATOR = Actor(subject="operator", is_super_admin=True)
 PASSWORD = "correct horse battery staple 7"
@@ -326,28 +324,6 @@ async def serve_fast(
     application: Application, *, port: int = 0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[str]:
     """Serve an application on a loopback port, a free one unless named, through the product's own protocol; the URL comes out."""
-    config = uvicorn.Config(
-        application,
-        http=FastLaneProtocol,
-        ws="none",
-        interface="asgi3",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-    )
-    config.load()
-    state = ServerState()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: FastLaneProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", port, ssl=tls
-    )
-    try:
-        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        for connection in list(state.connections):
-            connection.transport.abort()
-        await asyncio.gather(*state.tasks, return_exceptions=True)
-        await server.wait_closed()
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        async with serve_application(application, listening, tls=tls):
+            yield f"{'http' if tls is None else 'https'}://127.0.0.1:{listening.getsockname()[1]}"

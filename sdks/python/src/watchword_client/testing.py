@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import io
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,6 +41,7 @@ __all__ = [
     "Template",
     "WatchwordServer",
     "make_template",
+    "serve_application",
     "serving",
 ]
 
@@ -204,33 +206,48 @@ class _Served:
         log = Log(io.BytesIO())
         settings = _settings(self._directory, WATCHWORD_PUBLIC_URL=self.url)
         self.application = await Application.open(settings, clock=self._clock, log=log, passwords=_cheap_passwords())
-        config = uvicorn.Config(
-            self.application,
-            http=FastLaneProtocol,
-            ws="none",
-            interface="asgi3",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-        )
-        config.load()
-        state = ServerState()
-        server = await self._loop.create_server(
-            lambda: FastLaneProtocol(config=config, server_state=state, app_state={}), sock=self._listening
-        )
-        self._ready.set()
-        await self._stop.wait()
+        async with serve_application(self.application, self._listening):
+            self._ready.set()
+            await self._stop.wait()
+        await self.application.close()
+        log.close()
+
+
+@asynccontextmanager
+async def serve_application(
+    application: Application, listening: socket.socket, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[None]:
+    """Serve an application on a listening socket, on the running loop and through the product's own protocol."""
+    config = uvicorn.Config(
+        application,
+        http=FastLaneProtocol,
+        ws="none",
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+    )
+    config.load()
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: FastLaneProtocol(config=config, server_state=state, app_state={}), sock=listening, ssl=tls
+    )
+    try:
+        yield
+    finally:
+        # asyncio forgets, and leaves open, a connection that it accepts in the turn in which its server is closed.
+        loop.remove_reader(listening)
+        await asyncio.sleep(0)
         server.close()
-        self.application.end_streams()
+        application.end_streams()
         for _ in range(_TURNS):
             for connection in list(state.connections):
                 connection.transport.abort()
             await asyncio.sleep(0)
         await asyncio.gather(*state.tasks, return_exceptions=True)
-        await self.application.close()
-        log.close()
 
 
 async def _fill(directory: Path) -> Names:
