@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import sys
 from collections.abc import Awaitable, Callable
+from types import FrameType
 
 import httpx
 import pytest
@@ -19,11 +21,28 @@ from world import Api
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 ASK = b"grant_type=client_credentials"
 HOUR_MS = 3_600_000
+LOOKING = {"SqliteDatabase.fetch_row", "SqliteDatabase.fetch_rows", "is_client_secret"}
 _SET_SOURCE = Statement("UPDATE oauth_clients SET source = 'registration' WHERE id = $1")
 
 
 async def ask(api: Api, client_id: str, secret: str, *, path: str = "/oauth/token") -> httpx.Response:
     return await api.call("POST", path, content=ASK, headers={**FORM, **basic(client_id, secret)})
+
+
+async def steps_of(asking: Awaitable[httpx.Response]) -> list[str]:
+    """Return how a refused request looked: its reads of the database and its comparisons, in order."""
+    called: list[str] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_qualname in LOOKING:
+            called.append(frame.f_code.co_qualname)
+
+    sys.setprofile(note)
+    try:
+        assert (await asking).status_code == 401
+    finally:
+        sys.setprofile(None)
+    return called
 
 
 async def ask_by_form(api: Api, client_id: str, secret: str) -> httpx.Response:
@@ -157,3 +176,17 @@ async def test_a_failing_store_is_no_refusal(sqlite_api: Api, client_id: str) ->
     """Without the database an unremembered secret is 503; nobody is told that it is wrong."""
     await sqlite_api.application.database.close()
     assert (await ask(sqlite_api, client_id, SECRET)).status_code == 503
+
+
+@pytest.mark.parametrize("send", [ask, ask_by_form])
+async def test_an_unknown_client_takes_the_steps_of_a_wrong_secret(
+    sqlite_api: Api, send: Callable[[Api, str, str], Awaitable[httpx.Response]]
+) -> None:
+    """Neither answer nor time tells which clients there are: as many reads, and one comparison."""
+    client_id = sqlite_api.world.clients["a"]
+    await steps_of(send(sqlite_api, client_id, "warm"))
+    wrong = await steps_of(send(sqlite_api, client_id, "wrong"))
+    unknown = await steps_of(send(sqlite_api, f"{client_id[:-1]}0", "wrong"))
+    assert wrong == unknown
+    assert wrong[-1] == "is_client_secret"
+    assert len(wrong) > 1

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 
-from oauth_flow import Flow
+from grants_rig import CALLBACK, GRANTS, VERIFIER
+from oauth_flow import SCOPES, Flow
+from watchword.db.database import Transaction
 from watchword.errors import WatchwordError
 from watchword.oauth.models import TokenFormat
+from watchword.oauth.pkce import make_code_challenge
+from watchword.oauth.subject_token import ACCESS_TOKEN, API_KEY, JWT
 from world import Api
+
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+CHALLENGE = {"code_challenge": make_code_challenge(VERIFIER), "code_challenge_method": "S256"}
 
 Door = Callable[[Flow, str], Awaitable[bool]]
 
@@ -18,6 +27,8 @@ Door = Callable[[Flow, str], Awaitable[bool]]
 async def kinds_of(flow: Flow) -> dict[str, str]:
     """Return one living token of each kind, all of one user and client."""
     tokens = await flow.tokens()
+    device_code, user_code = await allowed_device(flow)
+    pushed = await flow.send("/oauth/par", {"response_type": "code", "redirect_uri": CALLBACK, **CHALLENGE})
     return {
         "access token": tokens["access_token"],
         "refresh token": tokens["refresh_token"],
@@ -27,7 +38,36 @@ async def kinds_of(flow: Flow) -> dict[str, str]:
         "secret key": flow.api.world.keys["sk_live_a"],
         "publishable key": flow.api.world.keys["pk_live_a"],
         "client id": flow.client.id,
+        "device code": device_code,
+        "user code": user_code,
+        "pushed request": pushed.json()["request_uri"],
+        "state": "af0ifjsldkj",
     }
+
+
+async def allowed_device(flow: Flow) -> tuple[str, str]:
+    """Return a device's code and its user's, who has allowed it."""
+    oauth, now_ms = flow.api.application.oauth, flow.api.application.clock.now_ms()
+    scopes, resources = SCOPES, (flow.resource,)
+    codes = await oauth.device_codes.issue(flow.client, scopes=scopes, resources=resources, now_ms=now_ms)
+    waiting = await oauth.device_codes.find_pending(codes.user_code, now_ms)
+    assert waiting is not None
+
+    async def allow(tx: Transaction) -> bool:
+        grant = await oauth.grants.start(
+            tx,
+            flow.client,
+            user_id=flow.api.world.users["editor_a"],
+            session_id=flow.api.world.sessions["editor_a"],
+            scopes=scopes,
+            resources=resources,
+            authenticated_at_ms=now_ms,
+            now_ms=now_ms,
+        )
+        return await oauth.device_codes.allow(tx, waiting, grant_id=grant.id, now_ms=now_ms)
+
+    assert await flow.api.application.database.transaction(allow)
+    return codes.device_code, codes.user_code
 
 
 def _bearer(path: str) -> Door:
@@ -58,6 +98,29 @@ async def _code(flow: Flow, token: str) -> bool:
 
 async def _refresh(flow: Flow, token: str) -> bool:
     return _given(await flow.refresh(token))
+
+
+async def _device(flow: Flow, token: str) -> bool:
+    return _given(await flow.send("/oauth/token", {"grant_type": DEVICE, "device_code": token}))
+
+
+def _exchange(token_type: str) -> Door:
+    async def door(flow: Flow, token: str) -> bool:
+        fields: dict[str, str | None] = {
+            "grant_type": EXCHANGE,
+            "subject_token": token,
+            "subject_token_type": token_type,
+        }
+        return _given(await flow.send("/oauth/token", fields))
+
+    return door
+
+
+async def _pushed(flow: Flow, token: str) -> bool:
+    query = urlencode({"client_id": flow.client.id, "request_uri": token})
+    answer = await flow.api.call("GET", f"/oauth/authorize?{query}")
+    assert answer.status_code == 303, answer.text
+    return "error=" not in answer.headers["location"]
 
 
 async def _introspect(flow: Flow, token: str) -> bool:
@@ -106,6 +169,11 @@ DOORS: dict[str, tuple[Door, set[str]]] = {
     "the session's refresh": (_session_refresh, {"session token"}),
     "the code": (_code, {"code"}),
     "the refresh token": (_refresh, {"refresh token"}),
+    "the device code": (_device, {"device code"}),
+    "the exchange of access tokens": (_exchange(ACCESS_TOKEN), {"access token"}),
+    "the exchange of sessions": (_exchange(JWT), {"session token"}),
+    "the exchange of keys": (_exchange(API_KEY), {"secret key"}),
+    "the pushed request": (_pushed, {"pushed request"}),
     "introspection": (_introspect, {"access token", "refresh token"}),
     "the ID token hint": (_hint, {"ID token"}),
     "the client's secret": (_client_secret, set()),
@@ -117,7 +185,7 @@ DOORS: dict[str, tuple[Door, set[str]]] = {
 @pytest.mark.parametrize("name", DOORS)
 async def test_a_door_takes_its_own_kinds_alone(api: Api, name: str, token_format: TokenFormat) -> None:
     """Of all kinds, each living and of the right user and client, only those that the door is for get in."""
-    flow = await Flow.begin(api, token_format=token_format)
+    flow = await Flow.begin(api, token_format=token_format, grants=(*GRANTS, DEVICE, EXCHANGE))
     door, wanted = DOORS[name]
     taken = {kind for kind, token in (await kinds_of(flow)).items() if await door(flow, token)}
     assert taken == wanted
@@ -128,7 +196,7 @@ async def test_revocation_ends_its_own_kinds_alone(api: Api, token_format: Token
     """Other kinds are none of an OAuth client's tokens: they are left as they were (RFC 7009 §2.1)."""
     flow = await Flow.begin(api, token_format=token_format)
     kinds = await kinds_of(flow)
-    for kind in ("ID token", "code", "session token", "secret key", "publishable key", "client id"):
+    for kind in kinds.keys() - {"access token", "refresh token"}:
         assert (await flow.send("/oauth/revoke", {"token": kinds[kind]})).status_code == 200
     assert await _bearer("/api/users/me")(flow, kinds["session token"])
     assert await _key_header(flow, kinds["secret key"])
