@@ -204,6 +204,19 @@ async def test_others_do_not_wait_behind_a_dead_address(logout: Rig) -> None:
     assert asked.count("/dead") <= 8
 
 
+async def test_strangers_hold_up_nobody(logout: Rig) -> None:
+    """Who let itself in is told behind those whom an administrator registered, however many of its notices wait."""
+    stranger = await logout.client("/stranger")
+    await change(logout.rig.database, "UPDATE oauth_clients SET source = 'registration' WHERE id = $1", stranger.id)
+    for number in range(8):
+        await logout.end_session(stranger, f"ses_{number}")
+    await change(logout.rig.database, "UPDATE oauth_logout_notices SET due_at = due_at - 1000")
+    await logout.end_session(await logout.client("/honest"), "ses_8")
+    assert await logout.telling.deliver_due(START_MS) == 8
+    assert [head.split(" ")[1] for head in logout.site.asked].count("/honest") == 1
+    assert await logout.telling.deliver_due(START_MS) == 1
+
+
 async def test_processes_share_the_work(logout: Rig) -> None:
     """Of processes that look at once each notice is sent by one."""
     client = await logout.client()
