@@ -58,7 +58,6 @@ class Answers:
         method: str,
         target: bytes,
         headers: list[tuple[bytes, bytes]] | Head,
-        *,
         peer: str,
         scheme: str,
         body: bytes | BodyReader = b"",

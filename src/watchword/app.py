@@ -168,13 +168,12 @@ class Application:
         method: str,
         target: bytes,
         headers: list[tuple[bytes, bytes]] | Head,
-        *,
         peer: str,
         scheme: str,
         body: bytes | BodyReader = b"",
     ) -> Request:
         """Make a request of what a connection carried; a trusted proxy's word on client and scheme is taken."""
-        request = Request(method, target, headers, client_address=peer, scheme=scheme, body=body)
+        request = Request(method, target, headers, peer, scheme, body)
         if ":" in peer:
             request.client_address = self._addresses.resolve(peer, None)
         if self._addresses.trusts_any:

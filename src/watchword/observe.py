@@ -52,6 +52,7 @@ class Log:
         self._stream = stream
         self._format = log_format
         self._rank = _RANKS[level]
+        self._tells_requests = self._rank <= _RANKS["info"]
         self._waiting: deque[str] = deque()
         self._dropped = 0
         self._request_texts = _RequestTexts(log_format)
@@ -61,7 +62,7 @@ class Log:
 
     def request(self, line: RequestLine) -> None:
         """Log a request; refusals and successes alike."""
-        if self._rank <= _RANKS["info"]:
+        if self._tells_requests:
             self._put(self._request_texts.render(line))
 
     def event(self, level: LogLevel, event: str, now_ms: int, **fields: str | int) -> None:

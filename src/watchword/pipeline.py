@@ -228,10 +228,11 @@ class Pipeline:
             rest = _behind_id(own, request.scheme)
         lines = b"".join((own, progress.limit_lines, b"x-request-id: ", request.id.encode(), rest))
         origin = request.headers.get(b"origin")
-        is_page = progress.route is not None and progress.route.callers == "page"
-        if origin is not None and b"access-control-" not in own and not is_page:
+        if origin is not None and own.find(b"access-control-") < 0:
+            is_page = progress.route is not None and progress.route.callers == "page"
             # A page is for whoever looks at it: another site's script must not read the tokens of its forms.
-            lines += self._cors_lines(request, origin.decode("latin-1"), progress.identity)
+            if not is_page:
+                lines += self._cors_lines(request, origin.decode("latin-1"), progress.identity)
         response.lines = lines
 
     def _cors_lines(self, request: Request, origin: str, identity: Identity | None) -> bytes:
@@ -247,7 +248,10 @@ class Pipeline:
     def _write_log_line(
         self, request: Request, response: Response, progress: _Progress, now_ms: int, began_ns: int
     ) -> None:
-        caller = None if progress.identity is None else progress.identity.caller
+        tenant_id = kind = credential_id = ""
+        if progress.identity is not None:
+            caller = progress.identity.caller
+            tenant_id, kind, credential_id = caller.tenant_id, caller.kind, caller.credential_id
         self._log.request(
             RequestLine(
                 now_ms,
@@ -256,9 +260,9 @@ class Pipeline:
                 _UNMATCHED if progress.route is None else progress.route.path,
                 response.status,
                 (time.perf_counter_ns() - began_ns) // 1000,
-                "" if caller is None else caller.tenant_id,
-                "" if caller is None else caller.kind,
-                "" if caller is None else caller.credential_id,
+                tenant_id,
+                kind,
+                credential_id,
                 progress.reason,
             )
         )

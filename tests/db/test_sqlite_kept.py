@@ -171,10 +171,25 @@ async def test_kept_rows_are_bounded(counts: SqliteDatabase, monkeypatch: pytest
     assert await is_kept(counts, 0)
 
 
-async def test_nothing_found_is_not_kept(counts: SqliteDatabase) -> None:
-    """Names that strangers make up fill no memory."""
+async def test_nothing_found_is_kept_until_it_is_there(counts: SqliteDatabase) -> None:
+    """That there is no such row is kept as a row is, and forgotten with the commit that adds it."""
     await find(counts)
-    assert not await is_kept(counts, 77)
+    assert await find(counts, 77) is None
+    assert await is_kept(counts, 77)
+    await run(counts, ADD, 77, "a")
+    assert await find(counts, 77) == 0
+
+
+async def test_what_strangers_ask_for_fills_no_more_than_the_bound(
+    counts: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any number of names made up takes the memory of a few."""
+    monkeypatch.setattr(sqlite_kept, "_KEPT_BYTES_MAX", 10_000)
+    for number in range(100, 200):
+        assert await find(counts, number) is None
+    reader = counts._local.by_key
+    assert reader is not None
+    assert 0 < len(reader.kept._rows) <= 20
 
 
 async def test_kept_rows_are_not_given_without_their_database(counts: SqliteDatabase, path: Path) -> None:

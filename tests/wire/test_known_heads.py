@@ -175,7 +175,6 @@ class Echo:
         method: str,
         target: bytes,
         headers: list[tuple[bytes, bytes]] | Head,
-        *,
         peer: str,
         scheme: str,
         body: bytes | BodyReader = b"",

@@ -13,6 +13,9 @@ from watchword.credentials.dpop import PROOF_ALGORITHMS
 from watchword.errors import InsufficientScopeError, KeyNotProvedError, NotAuthenticatedError, WatchwordError
 from watchword.wire.request import Request
 
+Headers = tuple[tuple[str, str], ...]
+
+_INVALID_PROOF: Final = "invalid_dpop_proof"
 _REALM: Final = 'realm="watchword"'
 
 _WRITTEN_MAX: Final = 1024
@@ -24,7 +27,7 @@ class Challenges:
 
     def __init__(self, names: IssuerNames) -> None:
         self._names = names
-        self._written: dict[tuple[str, str | None, str | None, str | None], str] = {}
+        self._written: dict[tuple[str, str | None, str | None, str | None], Headers] = {}
 
     def headers(
         self,
@@ -34,33 +37,29 @@ class Challenges:
         identity: Identity | None,
         permission: str | None,
         tenant_slug: str | None,
-    ) -> tuple[tuple[str, str], ...]:
+    ) -> Headers:
         """Return the headers of a refusal, with its challenge where there is one to make.
 
         ``permission`` is the route's and ``tenant_slug`` the tenant that the path names.
         """
-        if isinstance(error, KeyNotProvedError):
-            value = self._challenge("DPoP", "invalid_dpop_proof", permission, tenant_slug)
-            value += f', algs="{" ".join(PROOF_ALGORITHMS)}"'
-        elif isinstance(error, NotAuthenticatedError):
+        if isinstance(error, NotAuthenticatedError):
+            if isinstance(error, KeyNotProvedError):
+                return self._challenge("DPoP", _INVALID_PROOF, permission, tenant_slug)
             # A request without a token is told no error code (RFC 6750 §3.1): it has made none.
             code = "invalid_token" if b"authorization" in request.headers else None
-            value = self._challenge("Bearer", code, permission, tenant_slug)
-        elif isinstance(error, InsufficientScopeError) and identity is not None and identity.access is not None:
+            return self._challenge("Bearer", code, permission, tenant_slug)
+        if isinstance(error, InsufficientScopeError) and identity is not None and identity.access is not None:
             scheme = "Bearer" if identity.access.jkt is None else "DPoP"
-            value = self._challenge(scheme, "insufficient_scope", error.scope, tenant_slug)
-        else:
-            return error.headers
-        kept = [header for header in error.headers if header[0] != "www-authenticate"]
-        return (*kept, ("www-authenticate", value))
+            return error.headers + self._challenge(scheme, "insufficient_scope", error.scope, tenant_slug)
+        return error.headers
 
-    def _challenge(self, scheme: str, code: str | None, scope: str | None, tenant_slug: str | None) -> str:
+    def _challenge(self, scheme: str, code: str | None, scope: str | None, tenant_slug: str | None) -> Headers:
         key = (scheme, code, scope, tenant_slug)
         written = self._written.get(key)
         if written is None:
             if len(self._written) >= _WRITTEN_MAX:
                 self._written.clear()
-            written = self._written[key] = self._write(*key)
+            written = self._written[key] = (("www-authenticate", self._write(*key)),)
         return written
 
     def _write(self, scheme: str, code: str | None, scope: str | None, tenant_slug: str | None) -> str:
@@ -72,4 +71,6 @@ class Challenges:
         slug = tenant_slug or self._names.default_slug
         if slug is not None:
             parts.append(f'resource_metadata="{self._names.resource_metadata(slug)}"')
+        if code == _INVALID_PROOF:
+            parts.append(f'algs="{" ".join(PROOF_ALGORITHMS)}"')
         return f"{scheme} {', '.join(parts)}"

@@ -46,14 +46,17 @@ END_SESSIONS: Final = Statement(
 
 END_EVERY_SESSION: Final = Statement("UPDATE sessions SET ended_at = $1 WHERE ended_at IS NULL")
 
-FIND_KEY: Final = Statement("""
+FIND_KEY: Final = Statement(
+    """
     SELECT k.id, k.tenant_id, k.kind, k.mode, k.scopes, k.allowed_origins, k.allowed_networks,
         k.rate_limit_per_minute, k.expires_at, k.disabled_at, k.revoked_at, t.plan, t.settings, t.disabled_at,
         t.slug, k.dpop_jkt
     FROM api_keys k
     JOIN tenants t ON t.id = k.tenant_id
     WHERE k.key_hash = $1
-""")
+""",
+    may_be_kept=True,
+)
 
 LOCK_USER: Final = Statement(
     "SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", sqlite="SELECT id FROM users WHERE id = $1"

@@ -91,7 +91,7 @@ class KeptRows:
 
         It is given as long as the header stands as it did before that read, and so as it did at the read.
         """
-        if not rows or not self._seen:
+        if not self._seen:
             return
         taken = _ENTRY_BYTES + sum(len(value) for row in rows for value in row if isinstance(value, str))
         if self._bytes + taken > _KEPT_BYTES_MAX:

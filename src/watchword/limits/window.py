@@ -17,20 +17,17 @@ _SHARED_COUNTERS: Final = 4_096
 class WindowCounter:
     """Counts takes per subject in windows of one length."""
 
-    __slots__ = ("_taken", "_window", "window_ms")
+    __slots__ = ("_from_ms", "_taken", "_until_ms", "window_ms")
 
     def __init__(self, window_seconds: int) -> None:
         self.window_ms = window_seconds * 1000
-        self._window = -1
+        self._from_ms = self._until_ms = 0
         self._taken: dict[str, int] = {}
 
     def take(self, subject: str, limit: int, now_ms: int) -> int:
         """Take one of ``limit`` and return how many are left, or -1 when none was."""
-        window = now_ms // self.window_ms
-        if window != self._window and (window > self._window or self._window - window > 1):
-            # A clock that steps back a little stays in the window it had; one set back for good begins a new one.
-            self._window = window
-            self._taken = {}
+        if not self._from_ms <= now_ms < self._until_ms:
+            self._begin(now_ms)
         taken = self._taken.get(subject)
         if taken is None:
             if len(self._taken) >= ENTRIES_MAX:
@@ -40,6 +37,12 @@ class WindowCounter:
             return -1
         self._taken[subject] = taken + 1
         return limit - taken - 1
+
+    def _begin(self, now_ms: int) -> None:
+        """Begin the window of this moment; a clock that steps back by less than a window stays in the one it had."""
+        began_ms = now_ms - now_ms % self.window_ms
+        self._from_ms, self._until_ms = began_ms - self.window_ms, began_ms + self.window_ms
+        self._taken = {}
 
     def seconds_left(self, now_ms: int) -> int:
         """Return the seconds until the present window ends, at least 1."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from watchword.errors import PreconditionFailedError
@@ -13,6 +14,12 @@ _TAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 def make_etag(version: int) -> str:
     """Write a version as an entity tag; an id is never given twice, so the version alone tells representations apart."""
     return f'"{version}"'
+
+
+@lru_cache(maxsize=1024)
+def etag_line(version: int) -> bytes:
+    """Write the header line of a version; those of documents that changed seldom are kept."""
+    return f"etag: {make_etag(version)}\r\n".encode()
 
 
 def require_match(if_match: str | None, version: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 import msgspec
 
 from watchword.callers.call import Call
@@ -9,7 +11,7 @@ from watchword.callers.caller import Mode
 from watchword.db.database import Database
 from watchword.errors import NotFoundError
 from watchword.records.definitions import CollectionType
-from watchword.records.etags import is_unchanged, make_etag
+from watchword.records.etags import etag_line, is_unchanged
 from watchword.records.list_query import ListQuery, parse_count_query, parse_document_query, parse_list_query
 from watchword.records.paging import PageFacts, Total, write_cursor, write_page
 from watchword.records.queries import DocumentQueries, Slice, Span
@@ -62,9 +64,9 @@ class DocumentReader:
         bound = {"totalDocsIsBound": True} if total.is_bound else {}
         return json_response(200, {"totalDocs": total.documents, **bound})
 
-    async def get(self, call: Call) -> Response:
+    def get(self, call: Call) -> Awaitable[Response]:
         """Answer one document as it is stored, or 304 where the caller holds this version."""
-        return await self.answer_one(call, call.parameters["id"])
+        return self.answer_one(call, call.parameters["id"])
 
     async def answer_one(self, call: Call, document_id: str) -> Response:
         """Answer the document of this id, whatever the path named it by."""
@@ -79,7 +81,7 @@ class DocumentReader:
         if select is not None:
             # The tag names the whole document, so a cut one goes without.
             return Response(200, select.cut(stored.text).encode(), self._lines)
-        etag = b"etag: %b\r\n" % make_etag(stored.version).encode()
+        etag = etag_line(stored.version)
         if is_unchanged(call.request.header(b"if-none-match"), stored.version):
             return Response(304, b"", self._lines.removeprefix(JSON_TYPE) + etag)
         return Response(200, stored.text.encode(), self._lines + etag)

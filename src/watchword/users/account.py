@@ -8,6 +8,7 @@ from msgspec import UNSET
 from watchword.audit.events import Event
 from watchword.audit.writer import AuditWriter
 from watchword.callers.call import Call
+from watchword.callers.caller import Caller
 from watchword.concealed import Concealed
 from watchword.credentials.password import Passwords, require_acceptable_password
 from watchword.credentials.session_token import SessionProof, SessionTokens
@@ -52,7 +53,7 @@ class _Shown(Concealed, frozen=True):
     """The answer to who is signed in: what it was made of beside the headers, and its bytes, which hold the token."""
 
     session: SessionProof
-    tenant_id: str
+    caller: Caller
     body: bytes
 
 
@@ -80,10 +81,10 @@ class Account:
 
     async def me(self, call: Call) -> Response:
         """Say who is signed in, from what proved the caller and without another look into the database."""
-        session, derived = _require_session(call), call.request.head.derived
+        session, caller, derived = _require_session(call), call.known, call.request.head.derived
         shown = derived.get(_SHOWN)
-        if not isinstance(shown, _Shown) or shown.session is not session or shown.tenant_id != call.tenant_id:
-            shown = derived[_SHOWN] = _Shown(session, call.tenant_id, _show(session, call))
+        if not isinstance(shown, _Shown) or shown.session is not session or shown.caller != caller:
+            shown = derived[_SHOWN] = _Shown(session, caller, _show(session, call))
         return Response(200, shown.body, _PRIVATE_JSON)
 
     async def change(self, call: Call) -> Response:

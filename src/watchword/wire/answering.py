@@ -41,7 +41,6 @@ class Answering(Protocol):
         method: str,
         target: bytes,
         headers: list[tuple[bytes, bytes]] | Head,
-        *,
         peer: str,
         scheme: str,
         body: bytes | BodyReader = b"",

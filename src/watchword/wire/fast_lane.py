@@ -22,7 +22,7 @@ from watchword.wire.client_address import address_bucket
 from watchword.wire.known_heads import KnownRequest
 from watchword.wire.problems import unread_request_response
 from watchword.wire.request import Head
-from watchword.wire.response import STATUS_LINES, Response, StreamingResponse
+from watchword.wire.response import BODILESS_STATUSES, STATUS_LINES, Response, StreamingResponse, length_line
 from watchword.wire.turn_taking import TurnTakingProtocol
 
 _BODYLESS: Final = frozenset({b"GET", b"HEAD"})
@@ -185,7 +185,8 @@ class FastLaneProtocol(TurnTakingProtocol):
         if self._in_fast_lane:
             # Asked here: behind the end of the message the parser has forgotten it.
             self._keeps_alive = self.parser.should_keep_alive()
-            self._answer_now(self.parser.get_method().decode("ascii"), self.headers, b"".join(self._body_parts))
+            method = self.parser.get_method().decode("ascii")
+            self._answer_now(method, self.url, self.headers, b"".join(self._body_parts))
         else:
             super().on_message_complete()
 
@@ -264,12 +265,11 @@ class FastLaneProtocol(TurnTakingProtocol):
     def _answer_known(self, known: KnownRequest) -> None:
         """Answer a request whose headers the parser read before; its state is that behind such a request already."""
         self._idle_since = self.loop.time()
-        self.url, self.headers = known.target, known.head.pairs
-        self._answer_now(known.method, known.head, known.body)
+        self._answer_now(known.method, known.target, known.head, known.body)
 
-    def _answer_now(self, method: str, headers: list[tuple[bytes, bytes]] | Head, body: bytes = b"") -> None:
-        application, scheme = self._application, self.scheme or "http"
-        request = application.make_request(method, self.url, headers, peer=self._peer, scheme=scheme, body=body)
+    def _answer_now(self, method: str, target: bytes, headers: list[tuple[bytes, bytes]] | Head, body: bytes) -> None:
+        application = self._application
+        request = application.make_request(method, target, headers, self._peer, self.scheme or "http", body)
         coro = application.answer(request)
         try:
             waiting_for = coro.send(None)
@@ -277,22 +277,22 @@ class FastLaneProtocol(TurnTakingProtocol):
             if isinstance(stop.value, StreamingResponse):
                 self._carry_over(made(stop.value), method)
             else:
-                self._write(stop.value, method, keep_alive=self._keeps_alive)
+                self._write(stop.value, method)
                 self.server_state.total_requests += 1
         else:
             self._carry_over(resumed(coro, waiting_for), method)
 
-    def _write(self, response: Response, method: str, *, keep_alive: bool) -> None:
-        keep_alive = keep_alive and not self.transport.is_closing()
-        parts = [
-            STATUS_LINES[response.status],
+    def _write(self, response: Response, method: str) -> None:
+        status, body = response.status, response.body
+        keep_alive = self._keeps_alive and not self.transport.is_closing()
+        parts = (
+            STATUS_LINES[status],
             response.lines,
-            b"" if response.status in {204, 304} else b"content-length: %d\r\n" % len(response.body),
+            b"" if status in BODILESS_STATUSES else length_line(len(body)),
             self._application.default_lines.of(self.server_state.default_headers),
             b"\r\n" if keep_alive else b"connection: close\r\n\r\n",
-        ]
-        if method != "HEAD":
-            parts.append(response.body)
+            b"" if method == "HEAD" else body,
+        )
         self.transport.write(b"".join(parts))
         if not keep_alive:
             self.transport.close()
@@ -317,7 +317,8 @@ class FastLaneProtocol(TurnTakingProtocol):
         await self.flow.drain()
         waiting.response_started = waiting.response_complete = True
         if not waiting.disconnected:
-            self._write(response, method, keep_alive=waiting.keep_alive)
+            self._keeps_alive = waiting.keep_alive
+            self._write(response, method)
         self.on_response_complete()
 
     def on_response_complete(self) -> None:

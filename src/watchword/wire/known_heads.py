@@ -59,23 +59,23 @@ class KnownHeads:
         The first line end is that of the request line, which the pattern makes sure of; all behind it stood so, byte
         for byte, when the parser read it as the headers of one request and its end.
         """
-        line_bytes = data.find(b"\r\n")
-        if data.startswith(b"POST "):
-            return self._find_with_body(data, line_bytes)
-        known = self._heads.get(data[line_bytes:])
+        line, _, rest = data.partition(b"\r\n")
+        if line[:5] == b"POST ":
+            return self._find_with_body(line, rest)
+        known = self._heads.get(rest)
         if known is None or known.body_bytes is not None:
             return None
-        line = _REQUEST_LINE.fullmatch(data, 0, line_bytes)
-        return None if line is None else KnownRequest("GET", line[2], known.head)
+        read = _REQUEST_LINE.fullmatch(line)
+        return None if read is None else KnownRequest("GET", read[2], known.head)
 
-    def _find_with_body(self, data: bytes, line_bytes: int) -> KnownRequest | None:
+    def _find_with_body(self, line: bytes, rest: bytes) -> KnownRequest | None:
         """Read a request whose headers say how long its body is, and whose body is all that stands behind them."""
-        head_bytes = data.find(_END) + len(_END)
-        known = self._heads.get(data[line_bytes:head_bytes])
-        if known is None or known.body_bytes != len(data) - head_bytes:
+        head_bytes = rest.find(_END) + len(_END)
+        known = self._heads.get(rest[:head_bytes])
+        if known is None or known.body_bytes != len(rest) - head_bytes:
             return None
-        line = _REQUEST_LINE.fullmatch(data, 0, line_bytes)
-        return None if line is None else KnownRequest("POST", line[2], known.head, data[head_bytes:])
+        read = _REQUEST_LINE.fullmatch(line)
+        return None if read is None else KnownRequest("POST", read[2], known.head, rest[head_bytes:])
 
     def learn(self, data: bytes, headers: list[tuple[bytes, bytes]], *, body_bytes: int | None = None) -> bool:
         """Remember how headers read, if ``data`` is one request and no more; say whether it is.
@@ -85,10 +85,10 @@ class KnownHeads:
         """
         head_bytes = len(data) - (body_bytes or 0)
         # All in front of the body of the last request found: of the only one, if it has the right number of line ends.
-        block = data[data.find(b"\r\n") : head_bytes]
-        # A line end for the request line, each header and the empty line, and no other of any kind: nothing that
-        # could be divided in another way.
-        ends = len(headers) + 2
+        block = data[:head_bytes].partition(b"\r\n")[2]
+        # A line end for each header and the empty line, and no other of any kind: nothing that could be divided in
+        # another way.
+        ends = len(headers) + 1
         is_plain = block.endswith(_END) and block.count(b"\r\n") == block.count(b"\n") == block.count(b"\r") == ends
         if is_plain and len(block) <= HEADERS_BYTES_MAX and self._heads_max and block not in self._heads:
             if len(self._heads) >= self._heads_max:

@@ -108,7 +108,6 @@ class Request:
         method: str,
         target: bytes,
         headers: Sequence[tuple[bytes, bytes]] | Head,
-        *,
         client_address: str,
         scheme: str,
         body: bytes | BodyReader = b"",

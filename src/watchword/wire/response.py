@@ -5,6 +5,7 @@ from __future__ import annotations
 import http
 import re
 from collections.abc import AsyncGenerator, Callable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -23,6 +24,9 @@ STATUS_LINES: Final = {
     status: f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase if status in set(http.HTTPStatus) else 'Token Expired'}\r\n".encode()
     for status in (*[int(known) for known in http.HTTPStatus if known >= 200], 419)  # noqa: PLR2004 - no 1xx here
 }
+
+
+BODILESS_STATUSES: Final = frozenset({204, 304})
 
 
 class Response(msgspec.Struct):
@@ -52,6 +56,12 @@ class StreamingResponse(Response, kw_only=True):
     """
 
     parts: Callable[[], AsyncGenerator[bytes, None]]
+
+
+@lru_cache(maxsize=2048)
+def length_line(length: int) -> bytes:
+    """Write the line that tells how long a body is; those of small answers are kept."""
+    return b"content-length: %d\r\n" % length
 
 
 def header_line(name: str, value: str) -> bytes:

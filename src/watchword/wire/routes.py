@@ -75,6 +75,8 @@ class _Node:
 
 
 _NO_PARAMETERS: Final[dict[str, str]] = {}
+_NO_MATCHES: Final[dict[str, Match]] = {}
+_NO_ROUTES: Final[dict[str, tuple[Route, str]]] = {}
 
 
 class RouteTable:
@@ -82,9 +84,9 @@ class RouteTable:
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
-        self._fixed: dict[tuple[str, str], Match] = {}
+        self._fixed: dict[str, dict[str, Match]] = {}
         self._fixed_paths: set[str] = set()
-        self._of_one: dict[tuple[str, str], tuple[Route, str]] = {}
+        self._of_one: dict[str, dict[str, tuple[Route, str]]] = {}
         self._names: dict[str, tuple[str, ...]] = {}
         self._root = _Node()
         for route in self.routes:
@@ -97,13 +99,14 @@ class RouteTable:
             NotFoundError: no route has this path.
             MethodNotAllowedError: the path is served with other methods.
         """
-        found = self._fixed.get((method, path))
+        found = self._fixed.get(method, _NO_MATCHES).get(path)
         if found is not None:
             return found
         head, _, tail = path.rpartition("/")
-        of_one = self._of_one.get((method, head))
+        of_one = self._of_one.get(method, _NO_ROUTES).get(head)
         if of_one is not None and tail and path not in self._fixed_paths:
-            return Match(of_one[0], {of_one[1]: tail})
+            route, name = of_one
+            return Match(route, {name: tail})
         return self._match_by_walking(method, path)
 
     def _match_by_walking(self, method: str, path: str) -> Match:
@@ -136,11 +139,11 @@ class RouteTable:
         node.routes[route.method] = route
         names = self._names[route.path] = tuple(re.findall(r"\{(\w+)\}", route.path))
         if not names:
-            self._fixed[route.method, route.path] = Match(route, _NO_PARAMETERS)
+            self._fixed.setdefault(route.method, {})[route.path] = Match(route, _NO_PARAMETERS)
             self._fixed_paths.add(route.path)
         elif len(names) == 1 and route.path.endswith("}"):
             # A path whose last segment alone is a parameter, as most with one are, needs no walk.
-            self._of_one[route.method, route.path.rpartition("/")[0]] = (route, names[0])
+            self._of_one.setdefault(route.method, {})[route.path.rpartition("/")[0]] = (route, names[0])
 
     def _walk(self, node: _Node, segments: list[str], index: int, values: list[str]) -> _Node | None:
         if index == len(segments):
