@@ -30,6 +30,9 @@ class ExplainedDatabase:
     async def transaction(self, work: Work[Answer]) -> Answer:
         return await self._database.transaction(work)
 
+    def commits(self) -> bytes | None:
+        return self._database.commits()
+
     async def close(self) -> None:
         await self._database.close()
 

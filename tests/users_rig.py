@@ -104,6 +104,7 @@ class House:
         names = IssuerNames("https://auth.example")
         keys = IssuerKeys(database, generations, b"m" * 32, longest_life_seconds=86_400)
         self.identifier = Identifier(
+            database,
             session_tokens=self.tokens,
             access_tokens=AccessTokens(database, generations, keys, self.cache, names),
             dpop_proofs=DpopProofs(SeenProofs(database), url="https://auth.example"),

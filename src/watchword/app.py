@@ -233,6 +233,7 @@ class Application:
 
     def _make_identifier(self, foundation: Foundation) -> Identifier:
         return Identifier(
+            self.database,
             session_tokens=foundation.session_tokens,
             access_tokens=foundation.access_tokens,
             dpop_proofs=foundation.dpop_proofs,

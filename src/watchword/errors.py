@@ -100,6 +100,7 @@ class NotAuthenticatedError(WatchwordError):
     """No proof, or a dead one: one answer for unknown, wrong, revoked and malformed.
 
     ``is_final`` says that the credential's own bytes are at fault: no later look at it could end in another way.
+    ``is_of_store`` says that what is stored is: no look could, until something else is stored.
     """
 
     status = 401
@@ -109,10 +110,17 @@ class NotAuthenticatedError(WatchwordError):
     sentence = "You are not authenticated; log in or send a valid key"
 
     def __init__(
-        self, message: str | None = None, *, cause: str = "", reason: str = "", is_final: bool = False
+        self,
+        message: str | None = None,
+        *,
+        cause: str = "",
+        reason: str = "",
+        is_final: bool = False,
+        is_of_store: bool = False,
     ) -> None:
         super().__init__(message, cause=cause or reason, headers=(("www-authenticate", 'Bearer realm="watchword"'),))
         self.is_final = is_final
+        self.is_of_store = is_of_store
 
 
 class WrongPasswordError(NotAuthenticatedError):

@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from support import SetClock
+from watchword.app import Application
+from watchword.credentials.api_key import hash_key, make_key
 from watchword.db.database import Statement, Transaction
 from watchword.observe import Log
 from watchword.wire.request import Head
@@ -18,6 +20,14 @@ TTL_MS = 604_800_000
 PRODUCTS = "/api/products?limit=1"
 ME = "/api/users/me"
 WRITE = {"name": "x", "price": 1}
+
+
+STORE_LIKE = Statement(
+    "INSERT INTO api_keys (id, tenant_id, kind, mode, name, key_hash, first_characters, last_characters,"
+    " allowed_origins, allowed_networks, created_by, created_at, updated_at) SELECT $2, tenant_id, kind, mode, name, $3,"
+    " first_characters, last_characters, allowed_origins, allowed_networks, created_by, created_at, updated_at"
+    " FROM api_keys WHERE id = $1"
+)
 
 
 class Reader:
@@ -293,10 +303,11 @@ def head_of(api: Api, who: str) -> Head:
     return Head([(b"host", b"api.example"), *headers])
 
 
-async def answered(api: Api, head: Head, path: bytes) -> tuple[int, bytes]:
-    """Send a request whose headers came before as the same bytes."""
-    request = api.application.make_request("GET", path, head, peer="127.0.0.1", scheme="https")
-    response = await api.application.answer(request)
+async def answered(api: Api, head: Head, path: bytes, *, application: Application | None = None) -> tuple[int, bytes]:
+    """Send a request whose headers came before as the same bytes, to the world's application or another."""
+    application = application or api.application
+    request = application.make_request("GET", path, head, peer="127.0.0.1", scheme="https")
+    response = await application.answer(request)
     return response.status, response.body
 
 
@@ -313,18 +324,44 @@ async def test_a_forged_token_is_refused_each_time_alike(api: Api) -> None:
     assert (await answered(api, good, ME.encode()))[0] == 200
 
 
-async def test_a_refusal_that_can_end_is_never_remembered(api: Api) -> None:
-    """A disabled key under headers that came before is let in with the request after it was enabled."""
-    head = head_of(api, "sk_live_a")
-    assert (await answered(api, head, PRODUCTS.encode()))[0] == 200
+async def test_a_refusal_ends_with_its_reason(api: Api, clock: SetClock) -> None:
+    """A disabled key under headers that came before is let in with the request after it was enabled, anywhere."""
+    log = Log(io.BytesIO())
+    second = await open_application(make_settings(api.application.settings.data_directory), clock, log)
+    heads = {api.application: head_of(api, "sk_live_a"), second: head_of(api, "sk_live_a")}
+
+    async def statuses() -> list[int]:
+        return [
+            (await answered(api, head, PRODUCTS.encode(), application=application))[0]
+            for application, head in heads.items()
+            for _ in range(3)
+        ]
+
     key = "/api/keys/{key_sk_live_a}"
-    await change(api, "PATCH", key, "admin_a", {"disabled": True})
     try:
-        assert (await answered(api, head, PRODUCTS.encode()))[0] == 401
-        assert (await answered(api, head, PRODUCTS.encode()))[0] == 401
+        assert await statuses() == [200] * 6
+        await change(api, "PATCH", key, "admin_a", {"disabled": True})
+        assert await statuses() == [401] * 6
     finally:
         await change(api, "PATCH", key, "admin_a", {"disabled": False})
-    assert (await answered(api, head, PRODUCTS.encode()))[0] == 200
+    assert await statuses() == [200] * 6
+    await second.close()
+    log.close()
+
+
+async def test_an_unknown_key_is_good_from_the_commit_that_stores_it(api: Api) -> None:
+    """That a key is unknown is said again only while nothing is stored, by whichever program."""
+    key = make_key("secret_key", "live")
+    head = Head([(b"host", b"api.example"), (b"x-api-key", key.encode())])
+
+    async def store(tx: Transaction) -> None:
+        await tx.execute(STORE_LIKE, api.world.key_ids["sk_live_a"], "key_like", hash_key(key))
+
+    for _ in range(3):
+        assert (await answered(api, head, PRODUCTS.encode()))[0] == 401
+    await api.application.database.transaction(store)
+    for _ in range(2):
+        assert (await answered(api, head, PRODUCTS.encode()))[0] == 200
 
 
 async def test_the_account_shown_follows_every_change(api: Api) -> None:

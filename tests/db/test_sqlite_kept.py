@@ -92,6 +92,21 @@ async def test_a_change_by_another_program_is_seen(counts: SqliteDatabase, path:
     child.kill()
 
 
+async def test_where_the_commits_stand(counts: SqliteDatabase) -> None:
+    """It is told from the first kept read on, stays while nothing is committed, and is another behind each commit."""
+    assert counts.commits() is None
+    await find(counts)
+    seen = [counts.commits()]
+    for number in range(1, 5):
+        await run(counts, SET, 0, number)
+        seen.append(counts.commits())
+        assert counts.commits() == seen[-1]
+    assert None not in seen
+    assert len(set(seen)) == 5
+    await counts.close()
+    assert counts.commits() is None
+
+
 async def test_what_is_undone_is_not_kept(counts: SqliteDatabase) -> None:
     """A transaction that fails leaves what was there."""
     await run(counts, SET, 0, 7)

@@ -20,6 +20,7 @@ from watchword.credentials.api_key import ApiKeyProver, KeyProof
 from watchword.credentials.dpop import DpopProofs, ProvedRequest
 from watchword.credentials.session_token import SessionProof, SessionTokens
 from watchword.credentials.verified import VerifiedCache
+from watchword.db.database import Database
 from watchword.errors import (
     ExpiredSessionTokenError,
     KeyNotProvedError,
@@ -68,6 +69,7 @@ class Identifier:
 
     def __init__(
         self,
+        database: Database,
         *,
         session_tokens: SessionTokens,
         access_tokens: AccessTokens,
@@ -76,6 +78,7 @@ class Identifier:
         tenants: TenantChooser,
         remembered: VerifiedCache,
     ) -> None:
+        self._database = database
         self._session_tokens = session_tokens
         self._access_tokens = access_tokens
         self._dpop_proofs = dpop_proofs
@@ -87,14 +90,14 @@ class Identifier:
         """Return whom this request's one deciding header named a moment ago, or None: then ``identify`` has to.
 
         Raises:
-            NotAuthenticatedError: that header was refused for good.
+            NotAuthenticatedError: that header was refused, and nothing has come that could change it.
             ExpiredSessionTokenError: it named a session whose token has expired.
         """
         only = read_only_header(request)
         if only.digest is None:
             return None
-        if only.refused is not None:
-            raise NotAuthenticatedError(reason=only.refused, is_final=True)
+        if only.refused is not None and (only.refused_at is None or only.refused_at == self._database.commits()):
+            raise NotAuthenticatedError(reason=only.refused)
         remembered = self._remembered.find(only.digest, _Remembered)
         if remembered is None or not remembered.from_ms <= now_ms < remembered.until_ms:
             return None
@@ -113,12 +116,12 @@ class Identifier:
         """
         only = read_only_header(request)
         digest = only.digest
-        mark = self._remembered.mark()
+        mark, commits = self._remembered.mark(), self._database.commits()
         try:
             identity = await self._prove(request, now_ms, self._require_key)
         except NotAuthenticatedError as error:
-            if error.is_final and digest is not None:
-                only.refused = error.cause
+            if digest is not None and (error.is_final or (error.is_of_store and commits is not None)):
+                only.refused, only.refused_at = error.cause, None if error.is_final else commits
             raise
         except ExpiredSessionTokenError as error:
             if digest is not None:

@@ -100,7 +100,8 @@ class ApiKeyProver:
         if proof is None:
             verdict = await self._look_up(key, digest)
             if verdict.proof is None:
-                raise NotAuthenticatedError(reason=f"the key is {verdict.reason}")
+                # Nothing but what is stored has decided, neither the time nor where the request comes from.
+                raise NotAuthenticatedError(reason=f"the key is {verdict.reason}", is_of_store=True)
             proof = verdict.proof
         if proof.expires_at_ms is not None and now_ms >= proof.expires_at_ms:
             raise NotAuthenticatedError(reason="the key is EXPIRED")

@@ -134,6 +134,13 @@ class Database(Protocol):
         """Run the work in one transaction, durable when this returns; whatever it raises rolls all of it back."""
         ...
 
+    def commits(self) -> bytes | None:
+        """Return where the commits of the database stand, or None where that is not known.
+
+        What reads gave behind one call of this they would give again, as long as it returns the same.
+        """
+        ...
+
     async def close(self) -> None:
         """Finish what waits and close; calls after it raise ``UnavailableError``."""
         ...

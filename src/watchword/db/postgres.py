@@ -156,6 +156,10 @@ class PostgresDatabase:
                 await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - no secret
         return await self._run_once(work)
 
+    def commits(self) -> bytes | None:
+        """Return None: where the commits of a server stand only the server knows."""
+        return None
+
     async def close(self) -> None:
         """Finish what is in flight and close."""
         await self._listener.close()

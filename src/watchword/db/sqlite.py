@@ -117,6 +117,13 @@ class SqliteDatabase:
         """Run the work in one transaction, on the writer's thread, durable when this returns."""
         return cast("Answer", await self._writer.submit(telling(work, self._tell)))
 
+    def commits(self) -> bytes | None:
+        """Return where the commits of the file stand, or None before this thread has read from it."""
+        file, reader = self._file, self._local.by_key
+        if reader is None or reader.epoch != file.epoch or file.gone or self._closed:
+            return None
+        return reader.kept.commits()
+
     async def close(self) -> None:
         """Finish what waits and close; blocks no other work of the event loop."""
         self._closed = True

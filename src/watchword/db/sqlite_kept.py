@@ -72,6 +72,14 @@ class KeptRows:
         self._header = _map_header(connection)
         self.is_attached = True
 
+    def commits(self) -> bytes | None:
+        """Return where the commits of the file stand, None before ``attach``.
+
+        Raises:
+            UnavailableError: the connection was closed by another thread.
+        """
+        return self._read_header() or None
+
     def find(self, statement: Statement, parameters: tuple[Value, ...]) -> Sequence[Row] | None:
         """Return the rows of this read if they are kept and nothing was committed since; begin a read if not.
 

@@ -283,15 +283,14 @@ class FastLaneProtocol(TurnTakingProtocol):
             self._carry_over(resumed(coro, waiting_for), method)
 
     def _write(self, response: Response, method: str) -> None:
-        status, body = response.status, response.body
         keep_alive = self._keeps_alive and not self.transport.is_closing()
         parts = (
-            STATUS_LINES[status],
+            STATUS_LINES[response.status],
             response.lines,
-            b"" if status in BODILESS_STATUSES else length_line(len(body)),
+            b"" if response.status in BODILESS_STATUSES else length_line(len(response.body)),
             self._application.default_lines.of(self.server_state.default_headers),
             b"\r\n" if keep_alive else b"connection: close\r\n\r\n",
-            b"" if method == "HEAD" else body,
+            b"" if method == "HEAD" else response.body,
         )
         self.transport.write(b"".join(parts))
         if not keep_alive:
