@@ -10,7 +10,22 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import watchword_client as package
-from watchword_client import client, collection, oauth, orders, users
+from watchword_client import (
+    asgi,
+    client,
+    collection,
+    django,
+    dpop,
+    fastapi,
+    flask,
+    oauth,
+    orders,
+    protect,
+    starlette,
+    testing,
+    users,
+    wsgi,
+)
 
 _MAKERS: Final = (
     package.create_client,
@@ -50,6 +65,18 @@ _CLASSES: Final = (
     package.Authorization,
     package.FieldFault,
 )
+_MODULES: Final = (
+    ("`watchword_client.protect`", (protect.Protection, protect.Policy, protect.Way, protect.Caller, protect.Refusal)),
+    ("`watchword_client.fastapi`", (fastapi.Protect,)),
+    ("`watchword_client.starlette`", (starlette.Protect,)),
+    ("`watchword_client.django`", (django.Protect,)),
+    ("`watchword_client.flask`", (flask.Protect, flask.current_caller)),
+    ("`watchword_client.asgi`", (asgi.ProtectMiddleware,)),
+    ("`watchword_client.wsgi`", (wsgi.ProtectMiddleware,)),
+    ("`watchword_client.dpop`", (dpop.DpopKey,)),
+    ("`watchword_client.testing`, and the pytest fixture `watchword_server`", (testing.WatchwordServer,)),
+)
+"""What stands beside the clients, by module."""
 
 
 def python_reference() -> str:
@@ -63,6 +90,15 @@ def python_reference() -> str:
         lines += [_entry(method) for method in more]
     lines += ["", "## Functions", "", *(_entry(function) for function in _FUNCTIONS)]
     lines += ["", "## Values", "", *(_class(kind) for kind in _CLASSES), ""]
+    for title, kinds in _MODULES:
+        lines += [f"## {title}", "", _words(inspect.getmodule(kinds[0])), ""]
+        for kind in kinds:
+            lines += (
+                [_class(kind), *(f"  {_entry(method)}" for method in _methods(kind))]
+                if isinstance(kind, type)
+                else [_entry(kind)]
+            )
+        lines += [""]
     return "\n".join(lines)
 
 
@@ -108,6 +144,7 @@ def _words(thing: object) -> str:
     """Write a docstring as one paragraph; what it raises and holds becomes sentences."""
     text = inspect.getdoc(thing) or ""
     text = re.sub(r"\n\nRaises:\n\s+WatchwordError: ", " Raises `WatchwordError` when ", text)
+    text = re.sub(r"\n\nRaises:\n\s+(\w+): ", r" Raises `\1`: ", text)
     text = re.sub(r"\n\nAttributes:\n", "\n\n", text)
     text = re.sub(r"\n {4}(\w+): ", r" `\1`: ", text)
     return re.sub(r"\s+", " ", text).replace("``", "`")

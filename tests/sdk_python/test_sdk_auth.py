@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import httpx
 import httpx2
@@ -55,7 +56,7 @@ def stranger() -> Iterator[tuple[Stranger, str]]:
         thread.join()
 
 
-def credential_of(world: World, who: str) -> dict[str, str]:
+def credential_of(world: World, who: str) -> dict[str, Any]:
     """Return what WatchwordAuth is made with for someone of the world."""
     return {"token": world.tokens[who]} if who in world.tokens else {"secret_key": world.keys[who]}
 
@@ -139,7 +140,7 @@ def test_http_to_another_machine_is_refused() -> None:
         ({"secret_key": SECRET_KEY, "base_url": "http://api.example.com"}, "INSECURE_BASE_URL"),
     ],
 )
-def test_what_it_is_made_with_is_looked_at(made_with: dict[str, str], code: str) -> None:
+def test_what_it_is_made_with_is_looked_at(made_with: dict[str, Any], code: str) -> None:
     """A missing or wrong key is refused before any request."""
     with pytest.raises(WatchwordError) as caught:
         WatchwordAuth(**made_with)

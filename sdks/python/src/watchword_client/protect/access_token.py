@@ -1,4 +1,4 @@
-"""Signed access tokens (RFC 9068), verified offline by the issuer's keys. The one home of the JOSE library."""
+"""Signed access tokens (RFC 9068), verified offline by the issuer's keys. Besides ``dpop`` the home of the JOSE library."""
 
 from __future__ import annotations
 
