@@ -265,9 +265,13 @@ async def test_what_proves_nothing_here_gets_one_answer(api: Api, service: str, 
     assert (answer.status_code, answer.json()) == (400, NOT_ACCEPTED)
 
 
-async def test_a_key_held_to_networks_is_not_exchanged(api: Api, service: str) -> None:
-    """A token could be sent from anywhere, so that a key which may not gives none."""
-    body = {"name": "K", "kind": "secret", "allowed_networks": ["127.0.0.0/8"]}
+HELD: list[dict[str, object]] = [{"allowed_networks": ["127.0.0.0/8"]}, {"rate_limit": 5}]
+
+
+@pytest.mark.parametrize("held", HELD)
+async def test_a_key_that_is_held_is_not_exchanged(api: Api, service: str, held: dict[str, object]) -> None:
+    """A token could be sent from anywhere and as often as its client may: a key which may not gives none."""
+    body = {"name": "K", "kind": "secret", **held}
     key = (await api.call("POST", "/api/keys", who="admin_a", json=body)).json()["doc"]["key"]
     assert (await exchange(api, service, key, API_KEY)).json() == NOT_ACCEPTED
 
@@ -402,12 +406,12 @@ async def test_it_is_narrowed_with_the_key(api: Api, service: str) -> None:
     assert await reads(api, token) == 403
 
 
-async def test_it_dies_with_a_key_that_is_held_to_networks(api: Api, service: str) -> None:
-    """A key that may no longer be sent from everywhere takes along what could be."""
+@pytest.mark.parametrize("held", HELD)
+async def test_it_dies_with_a_key_that_is_held(api: Api, service: str, held: dict[str, object]) -> None:
+    """A key that may no longer be sent from everywhere, or as often, takes along what could be."""
     token = await exchanged(api, service, api.world.keys["sk_live_a"], API_KEY)
     assert await reads(api, token) == 200
-    networks = {"allowed_networks": ["127.0.0.0/8"]}
-    assert (await api.call("PATCH", "/api/keys/{key_sk_live_a}", who="admin_a", json=networks)).status_code == 200
+    assert (await api.call("PATCH", "/api/keys/{key_sk_live_a}", who="admin_a", json=held)).status_code == 200
     assert await reads(api, token) == 401
 
 

@@ -30,8 +30,8 @@ _ORIGIN_FACTS: Final = (
     " + (SELECT count(*) FROM sessions WHERE id {among_1} AND ended_at IS NULL)"
     " + (SELECT count(*) FROM api_keys WHERE id {among_1} AND revoked_at IS NULL AND disabled_at IS NULL"
     " AND (expires_at IS NULL OR expires_at > $3)"
-    # What comes out of a key could be sent from anywhere.
-    " AND CAST(allowed_networks AS TEXT) = '[]'),"
+    # What comes out of a key could be sent from anywhere, and as often as its client may.
+    " AND CAST(allowed_networks AS TEXT) = '[]' AND rate_limit_per_minute IS NULL),"
     " (SELECT count(*) FROM oauth_revoked_tokens WHERE jti {among_2}),"
     " (SELECT min(expires_at) FROM api_keys WHERE id {among_1})"
 )

@@ -116,6 +116,9 @@ class SubjectTokens:
         if proof.allowed_networks:
             # What comes out could be sent from anywhere.
             raise NotAuthenticatedError(reason="the key is held to networks, which a token is not")
+        if proof.rate_limit_per_minute is not None:
+            # What comes out counts for its client, and there could be many of it.
+            raise NotAuthenticatedError(reason="the key has a limit of its own, which a token has not")
         return Subject(
             sub=proof.key_id,
             user_id=None,
