@@ -1,9 +1,10 @@
 """Rows that were read a moment ago, kept for as long as nobody has committed anything to their file.
 
-One of the places that may be less plain for speed (``bench/answer.py``): a read by key costs two locks on the file,
-which took as long as all the rest of an answer. Whether a commit came, SQLite itself tells its readers by the header
-of the write-ahead log's index, in memory that all processes on the file share; here the same bytes are compared. So
-what is kept is as new as what would be read, whoever wrote: this process, another, or another program.
+One of the places that may be less plain for speed (``bench/answer.py``, ``decisions/0010``): a read by key costs two
+locks on the file, which took as long as all the rest of an answer. Whether a commit came, SQLite itself tells its
+readers by the header of the write-ahead log's index, in memory that all processes on the file share; here the same
+bytes are compared. So what is kept is as new as what would be read, whoever wrote: this process, another, or another
+program.
 """
 
 from __future__ import annotations
