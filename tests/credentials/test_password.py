@@ -91,23 +91,23 @@ def test_long_text_that_begins_with_the_password_is_refused(passwords: Passwords
 
 
 def test_unknown_account_costs_what_a_known_one_costs() -> None:
-    """Asking for an account that does not exist takes as long as a wrong password does."""
+    """Asking for an account that does not exist takes the processor as long as a wrong password does."""
     passwords = Passwords(time_cost=1, memory_cost_kib=8192, threads=1, queue_max=10)
 
     async def seconds(stored: str | None) -> float:
         fastest = 9.0
         for _ in range(7):
-            begin = time.perf_counter()
+            begin = time.process_time()
             with pytest.raises(WrongPasswordError):
                 await passwords.require_match("wrong password", stored)
-            fastest = min(fastest, time.perf_counter() - begin)
+            fastest = min(fastest, time.process_time() - begin)
         return fastest
 
     async def scenario() -> None:
         known = await seconds(await passwords.hash("right password"))
-        # A path that hashes nothing takes a hundredth; on a busy machine two that hash alike still differ.
-        assert 0.2 < await seconds(None) / known < 5
-        assert 0.2 < await seconds("") / known < 5
+        # A path that hashes nothing takes a hundredth; the caches make two that hash alike differ a little.
+        assert 0.4 < await seconds(None) / known < 2.5
+        assert 0.4 < await seconds("") / known < 2.5
 
     asyncio.run(scenario())
     passwords.close()
