@@ -25,7 +25,7 @@ class OrderShop(Shop):
 
     def events(self) -> list[dict[str, Any]]:
         """Return the recorded events."""
-        self.log._flush()
+        self.log.flush()
         return [json.loads(line) for line in self._stream.getvalue().splitlines()]
 
     async def product(self, *, caller: Caller | None = None, **fields: object) -> dict[str, Any]:

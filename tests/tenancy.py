@@ -45,7 +45,7 @@ class ReadableAudit:
 
     def text(self) -> str:
         """Return all that was logged so far."""
-        self._log._flush()
+        self._log.flush()
         return self._stream.getvalue().decode()
 
     def events(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 
 import pytest
 
@@ -100,9 +101,29 @@ def test_unwritable_log_takes_nothing_down(monkeypatch: pytest.MonkeyPatch) -> N
     stream = BrokenStream()
     log = Log(stream)
     log.request(LINE)
-    log._flush()
+    log.flush()
     stream.broken = False
     log.request(LINE)
     log.close()
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [(line["event"], line.get("lines")) for line in lines] == [("request", None), ("log.dropped", 1)]
+
+
+def test_threads_that_flush_at_once_lose_no_line() -> None:
+    """Whichever thread writes what waits, each line is written once and in its order."""
+    stream = io.BytesIO()
+    log = Log(stream)
+
+    def flush() -> None:
+        for _ in range(2_000):
+            log.flush()
+
+    flushing = [threading.Thread(target=flush) for _ in range(3)]
+    for thread in flushing:
+        thread.start()
+    for number in range(2_000):
+        log.event("info", "counted", 0, number=number)
+    for thread in flushing:
+        thread.join()
+    log.close()
+    assert [json.loads(line)["number"] for line in stream.getvalue().splitlines()] == list(range(2_000))

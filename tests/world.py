@@ -274,7 +274,7 @@ class Api:
 
     def log_text(self) -> str:
         """Return everything that was logged so far."""
-        self.application.log._flush()
+        self.application.log.flush()
         return self._logged.getvalue().decode()
 
     def events(self) -> list[dict[str, Any]]:

@@ -55,6 +55,7 @@ class Log:
         self._tells_requests = self._rank <= _RANKS["info"]
         self._waiting: deque[str] = deque()
         self._dropped = 0
+        self._writing = threading.Lock()
         self._request_texts = _RequestTexts(log_format)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -70,6 +71,11 @@ class Log:
         if self._rank <= _RANKS[level]:
             self._put(self._render_event({"at": iso_timestamp(now_ms), "level": level, "event": event, **fields}))
 
+    def flush(self) -> None:
+        """Write what waits now; any thread may call it, and finds all written that was logged before."""
+        with self._writing:
+            self._flush()
+
     def close(self) -> None:
         """Write what waits and stop the thread."""
         self._closing.set()
@@ -83,8 +89,8 @@ class Log:
 
     def _run(self) -> None:
         while not self._closing.wait(_FLUSH_SECONDS):
-            self._flush()
-        self._flush()
+            self.flush()
+        self.flush()
 
     def _flush(self) -> None:
         if self._dropped:

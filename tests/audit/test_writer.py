@@ -73,7 +73,7 @@ async def test_dead_store_keeps_uses_waiting(writer: AuditWriter, database: Data
 async def test_event_is_one_line(writer: AuditWriter, stream: io.BytesIO) -> None:
     """An event is logged with who, where and what."""
     writer.record(Event.KEY_CREATED, now_ms=NOW, tenant_id="ten_1", subject="usr_1", detail={"key": "key_1"})
-    writer._log._flush()
+    writer._log.flush()
     line = json.loads(stream.getvalue())
     assert (line["event"], line["tenant"], line["subject"], line["key"]) == ("key.created", "ten_1", "usr_1", "key_1")
 
@@ -83,7 +83,7 @@ async def test_what_the_program_makes_by_itself_is_logged_at_debug(writer: Audit
     with writer.quietly():
         writer.record(Event.KEY_CREATED, now_ms=NOW)
     writer.record(Event.KEY_REVOKED, now_ms=NOW)
-    writer._log._flush()
+    writer._log.flush()
     assert json.loads(stream.getvalue())["event"] == "key.revoked"
 
 

@@ -67,7 +67,7 @@ class Rig:
     def counted(self) -> Counter[str]:
         """Count the requests that were answered so far, by method and route."""
         if self._application is not None:
-            self._application.log._flush()
+            self._application.log.flush()
         lines = [json.loads(line) for line in self._logged.getvalue().splitlines()]
         return Counter(f"{line['method']} {line['route']}" for line in lines if line["event"] == "request")
 
