@@ -22,7 +22,9 @@ class OAuthEntrance:
     def __init__(self, foundation: Foundation) -> None:
         database: Database = foundation.stores.database
         names, audit = foundation.access_tokens.names, foundation.audit
-        documents = FetchedDocuments(foundation.fetcher)
+        documents, keys, keys_of_strangers = (
+            FetchedDocuments(foundation.fetcher, foundation.limiter) for _ in range(3)
+        )
         self._proofs, self._limiter = foundation.dpop_proofs, foundation.limiter
         self.finder = ClientFinder(database, MetadataDocuments(database, names, documents))
         self.authentication = ClientAuthentication(
@@ -31,7 +33,7 @@ class OAuthEntrance:
             names,
             assertions=ClientAssertions(foundation.seen_proofs),
             # With bounds of their own: strangers' documents must not use up what known clients need.
-            keys=ClientKeys(FetchedDocuments(foundation.fetcher), strangers=FetchedDocuments(foundation.fetcher)),
+            keys=ClientKeys(keys, strangers=keys_of_strangers),
             remembered=foundation.proofs,
             audit=audit,
         )

@@ -168,7 +168,7 @@ async def test_a_pruned_client_is_forgotten(sqlite_api: Api, clock: SetClock) ->
     client_id = await add_client(application, sqlite_api.world.tenants["a"])
     await application.database.transaction(lambda tx: tx.execute(_SET_SOURCE, client_id))
     assert (await ask(sqlite_api, client_id, SECRET)).status_code == 200
-    assert await prune_unused_clients(application.database, clock.now_ms() + 1) == 1
+    assert await prune_unused_clients(application.database, clock.now_ms() + 1, clock.now_ms()) == 1
     assert (await ask(sqlite_api, client_id, SECRET)).status_code == 401
 
 

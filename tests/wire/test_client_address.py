@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from watchword.wire.client_address import ClientAddresses, address_bucket
+from watchword.wire.client_address import ClientAddresses, Networks, address_bucket, networks_of
 
 BEHIND_PROXY = ClientAddresses(["10.0.0.0/8", "fd00::/8"])
 
@@ -83,3 +83,17 @@ def test_knows_what_came_in_clear(peer: str, own: str, forwarded_proto: str | No
 def test_counts_an_ipv6_subscriber_once(address: str, bucket: str) -> None:
     """An IPv6 client is counted by its /64, of which every address is its own."""
     assert address_bucket(address) == bucket
+
+
+@pytest.mark.parametrize(
+    ("bucket", "near", "far"),
+    [
+        ("198.51.100.1", "198.51.100.0/24", "198.51.0.0/16"),
+        ("2001:db8:1:2::/64", "2001:db8:1::/48", "2001:db8::/32"),
+        ("not:an:address", "not:an:address", "not:an:address"),
+        ("", "", ""),
+    ],
+)
+def test_knows_the_networks_around_an_address(bucket: str, near: str, far: str) -> None:
+    """A bucket lies in a site's network and in a provider's; what is no address lies in itself."""
+    assert networks_of(bucket) == Networks(bucket, near, far)

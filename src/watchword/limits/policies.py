@@ -32,13 +32,17 @@ ATTEMPTS: Final = {
         Policy("verify_key", 6_000, MINUTE),
         Policy("token", 6_000, MINUTE),
         Policy("client_registration", 60, HOUR, "refuse"),
+        Policy("client_document", 20, MINUTE),
+        Policy("client_document_near", 30, MINUTE),
+        Policy("client_document_far", 40, MINUTE),
         Policy("authorize", 600, MINUTE),
         Policy("device", 60, MINUTE),
         Policy("user_code", 20, HOUR, "refuse"),
     )
 }
 """Limits of single endpoints, counted per client address, ``user_code`` per user: whoever tries the codes of devices has
-signed in. The account's own lock-out stands in the database."""
+signed in; ``client_document`` counts what is fetched because somebody named it, ``_near`` and ``_far`` for the networks
+that the address lies in. The account's own lock-out stands in the database."""
 
 
 def attempts_with(**counts: int) -> dict[str, Policy]:

@@ -6,8 +6,8 @@ Whatever is wrong before the client and its redirect URI are known is told to th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, cast
+from collections.abc import Awaitable
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 
@@ -34,8 +34,14 @@ from watchword.oauth_errors import (
 from watchword.wire.form_body import require_form_type
 from watchword.wire.query import parse_pairs
 
-FindClient = Callable[[str, str | None, int], Awaitable[OAuthClient | None]]
-"""Finds the client of an id, at a tenant's own path or at the root (None), at a time."""
+
+class FindClient(Protocol):
+    """Finds the client of an id, at a tenant's own path or at the root (None), for an address that asks."""
+
+    def __call__(self, client_id: str, slug: str | None, *, asker: str, now_ms: int) -> Awaitable[OAuthClient | None]:
+        """Return the client, or None."""
+        ...
+
 
 PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 """OpenID Connect Core §3.1.2.1."""
@@ -150,8 +156,7 @@ class AuthorizationRequests:
         """
         kept = await self._stored.get_page_request(handle, call.now_ms)
         parameters = kept.parameters
-        tenant = call.parameters.get("tenant")
-        client = _require_living(await self._find_client(kept.client_id, tenant, call.now_ms), tenant)
+        client = await self._require_living(kept.client_id, call)
         pushed_uri, parameters = parameters.request_uri, msgspec.structs.replace(parameters, request_uri=None)
         return Received(
             destination=find_destination(client, parameters, ()),
@@ -211,8 +216,11 @@ class AuthorizationRequests:
         tenant = call.parameters.get("tenant", self._names.default_slug)
         if tenant is None and parameters.client_id.startswith(_DOCUMENT_SCHEME):
             raise TenantNotNamedError
-        tenant = call.parameters.get("tenant")
-        return _require_living(await self._find_client(parameters.client_id, tenant, call.now_ms), tenant)
+        return await self._require_living(parameters.client_id, call)
+
+    async def _require_living(self, client_id: str, call: Call) -> OAuthClient:
+        tenant, asker = call.parameters.get("tenant"), call.request.client_address
+        return _require_living(await self._find_client(client_id, tenant, asker=asker, now_ms=call.now_ms), tenant)
 
     def _require_response_type(self, client: OAuthClient, parameters: AuthorizationRequest) -> str:
         response_type = parameters.response_type

@@ -121,21 +121,25 @@ class ClientAuthentication:
 
     async def _require_proved(self, presented: _Presented, request: Request, now_ms: int) -> OAuthClient:
         if presented.digest:
-            return await self._prove_secret(presented, _tenant_of(request), now_ms)
-        client = await self._finder.find(presented.client_id, _tenant_of(request), now_ms)
+            return await self._prove_secret(presented, request, now_ms)
+        client = await self._find(presented, request, now_ms)
         if presented.assertion is None:
             return _require_public(client)
         await self._require_assertion(request, client, presented.assertion, now_ms)
         return _require_confidential(client, presented.method)
 
-    async def _prove_secret(self, presented: _Presented, slug: str | None, now_ms: int) -> OAuthClient:
+    async def _find(self, presented: _Presented, request: Request, now_ms: int) -> OAuthClient | None:
+        slug = _tenant_of(request)
+        return await self._finder.find(presented.client_id, slug, asker=request.client_address, now_ms=now_ms)
+
+    async def _prove_secret(self, presented: _Presented, request: Request, now_ms: int) -> OAuthClient:
         mark = self._remembered.mark()
         # The secret before the client, so that an unknown client takes the very steps of a wrong secret.
         secrets = await list_secrets(self._database, presented.client_id)
         secret = _find_secret(presented.proof, secrets, now_ms)
         if secret is None:
             raise InvalidClientError(cause="the secret is wrong or the client unknown")
-        found = await self._finder.find(presented.client_id, slug, now_ms)
+        found = await self._find(presented, request, now_ms)
         client = _require_confidential(found, presented.method)
         proof = _SecretProof(client, secret)
         subjects = (f"client:{client.id}", f"tenant:{client.tenant_id}")
@@ -146,7 +150,8 @@ class ClientAuthentication:
     async def _require_assertion(
         self, request: Request, client: OAuthClient | None, assertion: Assertion, now_ms: int
     ) -> None:
-        keys = () if client is None else await self._keys.list_keys(client, assertion.kid, now_ms)
+        asker = request.client_address
+        keys = () if client is None else await self._keys.list_keys(client, assertion.kid, asker=asker, now_ms=now_ms)
         if client is not None and is_fapi(client):
             require_fapi_assertion(assertion, self._names.issuer(client.tenant_slug))
         await self._assertions.require(assertion, keys, audiences=self._audiences(request, client), now_ms=now_ms)

@@ -9,7 +9,7 @@ import msgspec
 
 from watchword.credentials.client_assertion import keys_that_fit
 from watchword.credentials.jwk import ForeignKey, WrongJwkError, read_jwk_set
-from watchword.errors import MalformedRequestError
+from watchword.errors import MalformedRequestError, RateLimitExceededError
 from watchword.oauth.fetched_documents import FetchedDocuments, Kept
 from watchword.oauth.models import OAuthClient
 from watchword.wire.json_body import decode_json
@@ -42,25 +42,35 @@ class ClientKeys:
         self._strangers = strangers
         self._sets: OrderedDict[str, _Set] = OrderedDict()
 
-    async def list_keys(self, client: OAuthClient, kid: str | None, now_ms: int) -> tuple[ForeignKey, ...]:
-        """Return the keys that a ``kid`` may mean; none for a client without keys, or whose keys cannot be had."""
+    async def list_keys(
+        self, client: OAuthClient, kid: str | None, *, asker: str, now_ms: int
+    ) -> tuple[ForeignKey, ...]:
+        """Return the keys that a ``kid`` may mean; none for a client without keys, or whose keys cannot be had.
+
+        ``asker`` is the address that pays for what need not be fetched for a client that an administrator registered.
+        """
         settings = client.settings
         if settings.jwks_uri is None:
             return keys_that_fit(_read(settings.jwks), kid)
-        documents = self._documents if client.source == "administrator" else self._strangers
+        is_known = client.source == "administrator"
+        documents = self._documents if is_known else self._strangers
         kept = self._sets.get(settings.jwks_uri)
         if kept is None or now_ms >= kept.until_ms:
-            kept = await self._fetch(documents, settings.jwks_uri, now_ms)
+            kept = await self._fetch(documents, settings.jwks_uri, None if is_known else asker, now_ms)
         found = () if kept is None else keys_that_fit(kept.keys, kid)
         if not found and kept is not None and now_ms >= kept.fetched_at_ms + _LOOKED_AGAIN_MS:
             # A key that the client has just put there. If nothing comes, those at hand stay good until their own end:
             # anybody can name a key that there is none of.
-            kept = await self._fetch(documents, settings.jwks_uri, now_ms)
+            kept = await self._fetch(documents, settings.jwks_uri, asker, now_ms)
             found = () if kept is None else keys_that_fit(kept.keys, kid)
         return found
 
-    async def _fetch(self, documents: FetchedDocuments, uri: str, now_ms: int) -> _Set | None:
-        fetched = await documents.find(uri, media_types=_MEDIA_TYPES, now_ms=now_ms)
+    async def _fetch(self, documents: FetchedDocuments, uri: str, asker: str | None, now_ms: int) -> _Set | None:
+        try:
+            fetched = await documents.find(uri, media_types=_MEDIA_TYPES, asker=asker, now_ms=now_ms)
+        except RateLimitExceededError:
+            # As with keys that do not come: a 429 would tell that there is such a client.
+            return None
         if fetched is None:
             return None
         try:

@@ -13,23 +13,23 @@ import msgspec
 
 from watchword.credentials.access_token import IssuerNames
 from watchword.db.database import Database, Transaction
-from watchword.errors import MalformedRequestError
+from watchword.errors import MalformedRequestError, RateLimitExceededError
 from watchword.ids import make_id
 from watchword.oauth.fetched_documents import FetchedDocuments, Kept
 from watchword.oauth.models import OAuthClient
 from watchword.oauth.queries import find_client_by_id
-from watchword.oauth.queries_clients import delete_client, insert_client, lock_client, update_client
+from watchword.oauth.queries_clients import insert_client, lock_client, update_client
 from watchword.oauth.queries_documents import (
-    DocumentClient,
     find_document_client,
     insert_document,
     update_document,
 )
 from watchword.oauth.registered_metadata import ClientMetadata, NamedDraft, renew_client, require_metadata
-from watchword.oauth.registration import UNUSED_MAX, has_room
+from watchword.oauth.unused_clients import make_room
 from watchword.oauth_errors import OAuthError
 from watchword.tenants.models import Tenant
-from watchword.tenants.queries import find_tenant_by_slug
+from watchword.tenants.queries import find_tenant_by_slug, lock_tenant
+from watchword.wire.client_address import address_bucket
 from watchword.wire.fetcher import NotFetchedError, read_target
 from watchword.wire.json_body import decode_json
 
@@ -53,8 +53,12 @@ class MetadataDocuments:
         self._names = names
         self._documents = documents
 
-    async def find(self, uri: str, slug: str | None, now_ms: int) -> OAuthClient | None:
-        """Return the client of a document in a tenant; None where the tenant takes none, or the document is no good."""
+    async def find(self, uri: str, slug: str | None, *, asker: str, now_ms: int) -> OAuthClient | None:
+        """Return the client of a document in a tenant; None where the tenant takes none, or the document is no good.
+
+        Raises:
+            RateLimitExceededError: it is new here, and ``asker``, the address that names it, or all who ask named too many.
+        """
         slug = slug or self._names.default_slug
         tenant = None if slug is None else await find_tenant_by_slug(self._database, slug)
         if tenant is None or not tenant.settings.client_metadata_documents or not is_document_uri(uri):
@@ -62,38 +66,41 @@ class MetadataDocuments:
         stored = await find_document_client(self._database, tenant.id, uri)
         if stored is not None and now_ms < stored.expires_at_ms:
             return stored.client
-        fetched = await self._documents.find(uri, media_types=_MEDIA_TYPES, now_ms=now_ms)
+        usable = stored.client if stored is not None and now_ms < stored.fetched_at_ms + _STALE_MS else None
+        try:
+            fetched = await self._documents.find(uri, media_types=_MEDIA_TYPES, asker=asker, now_ms=now_ms)
+        except RateLimitExceededError:
+            if usable is None:
+                raise
+            return usable
         if fetched is None:
-            is_usable = stored is not None and now_ms < stored.fetched_at_ms + _STALE_MS
-            return stored.client if stored is not None and is_usable else None
+            return usable
         wanted = _read(uri, fetched.body)
         if wanted is None:
             return None
-        return await self._store(tenant, uri, wanted, stored, _KEPT.until_ms(fetched, now_ms), now_ms)
+        expires_at_ms = _KEPT.until_ms(fetched, now_ms)
 
-    async def _store(
-        self,
-        tenant: Tenant,
-        uri: str,
-        wanted: NamedDraft,
-        stored: DocumentClient | None,
-        expires_at_ms: int,
-        now_ms: int,
-    ) -> OAuthClient | None:
         async def work(tx: Transaction) -> OAuthClient | None:
             if stored is not None:
                 return await _renew(tx, stored.client, wanted, expires_at_ms, now_ms)
-            if not await has_room(tx, tenant.id, "metadata document", now_ms, most=UNUSED_MAX):
-                return None
-            client = _client_of(tenant, uri, wanted, now_ms)
-            await insert_client(tx, client)
-            if await insert_document(tx, tenant.id, uri, client.id, now_ms=now_ms, expires_at_ms=expires_at_ms):
-                return client
-            await delete_client(tx, tenant.id, client.id)
-            first = await find_document_client(tx, tenant.id, uri)
-            return None if first is None else first.client
+            draft = _client_of(tenant, uri, wanted, now_ms)
+            return await self._store(tx, draft, address_bucket(asker), expires_at_ms, now_ms)
 
         return await self._database.transaction(work)
+
+    async def _store(
+        self, tx: Transaction, client: OAuthClient, came_from: str, expires_at_ms: int, now_ms: int
+    ) -> OAuthClient:
+        await lock_tenant(tx, client.tenant_id)
+        uri = client.settings.document_uri or ""
+        first = await find_document_client(tx, client.tenant_id, uri)
+        if first is not None:
+            # Another process was first.
+            return first.client
+        await make_room(tx, client.tenant_id, client.source, came_from=came_from, now_ms=now_ms)
+        await insert_client(tx, client, came_from=came_from)
+        await insert_document(tx, client.tenant_id, uri, client.id, now_ms=now_ms, expires_at_ms=expires_at_ms)
+        return client
 
 
 class ClientFinder:
@@ -103,16 +110,20 @@ class ClientFinder:
         self._database = database
         self._documents = documents
 
-    async def find(self, client_id: str, slug: str | None, now_ms: int) -> OAuthClient | None:
-        """Return the client, living or not, or None; ``slug`` is the tenant that the path names, if it names one."""
+    async def find(self, client_id: str, slug: str | None, *, asker: str, now_ms: int) -> OAuthClient | None:
+        """Return the client, living or not, or None; ``slug`` is the tenant that the path names, if it names one.
+
+        Raises:
+            RateLimitExceededError: it is a document's, and ``asker``, an address, named too many that are new here.
+        """
         if client_id.startswith(SCHEME):
-            return await self._documents.find(client_id, slug, now_ms)
+            return await self._documents.find(client_id, slug, asker=asker, now_ms=now_ms)
         client = await find_client_by_id(self._database, client_id)
         uri = None if client is None else client.settings.document_uri
         if client is None or uri is None:
             return client
         # By our own id too it is what its document says now, and nobody where its tenant takes none any more.
-        return await self._documents.find(uri, client.tenant_slug, now_ms)
+        return await self._documents.find(uri, client.tenant_slug, asker=asker, now_ms=now_ms)
 
 
 def is_document_uri(uri: str) -> bool:

@@ -120,7 +120,10 @@ class LogoutEndpoint:
             raise InvalidOAuthRequestError("The id_token_hint is another client's")
         client_id = request.client_id if hint is None else hint.client_id
         slug = call.parameters.get("tenant")
-        client = None if client_id is None else await self._finder.find(client_id, slug, call.now_ms)
+        client = None
+        if client_id is not None:
+            asker = call.request.client_address
+            client = await self._finder.find(client_id, slug, asker=asker, now_ms=call.now_ms)
         if client is not None and slug not in {None, client.tenant_slug}:
             raise InvalidOAuthRequestError("The client is another tenant's")
         if hint is not None and (client is None or not self._is_of(hint, client)):

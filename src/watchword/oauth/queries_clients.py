@@ -29,7 +29,7 @@ _LIST_CLIENTS_OF_MODE: Final = Statement(
 _LOCK_CLIENT: Final = Statement("UPDATE oauth_clients SET updated_at = $3 WHERE tenant_id = $1 AND id = $2")
 _INSERT_CLIENT: Final = Statement(
     "INSERT INTO oauth_clients (id, tenant_id, mode, name, kind, source, grants, scopes, settings, created_at, "
-    "updated_at, registration_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+    "updated_at, registration_hash, came_from) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 )
 _UPDATE_CLIENT: Final = Statement(
     "UPDATE oauth_clients SET name = $3, grants = $4, scopes = $5, settings = $6, updated_at = $7, disabled_at = $8 "
@@ -76,8 +76,14 @@ async def lock_client(tx: Transaction, tenant_id: str, client_id: str, now_ms: i
     return await find_client(tx, tenant_id, client_id)
 
 
-async def insert_client(tx: Transaction, client: OAuthClient, *, registration_hash: bytes | None = None) -> None:
-    """Store a new client; ``registration_hash`` is that of the token by which it manages itself (RFC 7592 §3)."""
+async def insert_client(
+    tx: Transaction, client: OAuthClient, *, registration_hash: bytes | None = None, came_from: str | None = None
+) -> None:
+    """Store a new client.
+
+    ``registration_hash`` is that of the token by which it manages itself (RFC 7592 §3); ``came_from`` is the network that
+    one came from which nobody has asked in.
+    """
     await tx.execute(
         _INSERT_CLIENT,
         client.id,
@@ -92,6 +98,7 @@ async def insert_client(tx: Transaction, client: OAuthClient, *, registration_ha
         client.created_at_ms,
         client.updated_at_ms,
         registration_hash,
+        came_from,
     )
 
 

@@ -17,7 +17,7 @@ _FIND: Final = Statement(
 )
 _INSERT: Final = Statement(
     "INSERT INTO oauth_client_documents (tenant_id, document_uri, client_id, fetched_at, expires_at)"
-    " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, document_uri) DO NOTHING"
+    " VALUES ($1, $2, $3, $4, $5)"
 )
 _UPDATE: Final = Statement("UPDATE oauth_client_documents SET fetched_at = $2, expires_at = $3 WHERE client_id = $1")
 
@@ -41,9 +41,13 @@ async def find_document_client(reader: Reader, tenant_id: str, document_uri: str
 
 async def insert_document(
     tx: Transaction, tenant_id: str, document_uri: str, client_id: str, *, now_ms: int, expires_at_ms: int
-) -> bool:
-    """Note that a client stands for a document; False when another process was first."""
-    return await tx.execute(_INSERT, tenant_id, document_uri, client_id, now_ms, expires_at_ms) == 1
+) -> None:
+    """Note that a client stands for a document.
+
+    Raises:
+        DuplicateError: another does already.
+    """
+    await tx.execute(_INSERT, tenant_id, document_uri, client_id, now_ms, expires_at_ms)
 
 
 async def update_document(tx: Transaction, client_id: str, *, now_ms: int, expires_at_ms: int) -> None:

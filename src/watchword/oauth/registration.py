@@ -17,16 +17,15 @@ from watchword.credentials.api_key import ApiKeyProver, KeyProof, has_key_shape
 from watchword.credentials.client_secret import hash_client_secret, is_client_secret, make_client_secret
 from watchword.credentials.ended_subject import EndedSubject
 from watchword.db.database import Database, Transaction
-from watchword.errors import NotAuthenticatedError, NotFoundError, RateLimitExceededError
+from watchword.errors import NotAuthenticatedError, NotFoundError
 from watchword.ids import make_id
 from watchword.oauth.client_models import IssuedSecret
 from watchword.oauth.client_secrets import has_secrets, make_secret
-from watchword.oauth.models import ClientSource, OAuthClient
+from watchword.oauth.models import OAuthClient
 from watchword.oauth.queries_clients import delete_client, insert_client, insert_secret, lock_client, update_client
 from watchword.oauth.queries_registration import (
-    count_unused,
-    delete_unused_of,
     find_registration,
+    forget_origins,
     prune_unused_clients,
 )
 from watchword.oauth.registered_metadata import (
@@ -37,32 +36,34 @@ from watchword.oauth.registered_metadata import (
     renew_client,
     require_metadata,
 )
+from watchword.oauth.unused_clients import make_room
 from watchword.oauth_errors import (
     ClientRegistrationClosedError,
     InvalidClientMetadataError,
     InvalidRegistrationTokenError,
 )
 from watchword.tenants.models import Tenant
-from watchword.tenants.queries import find_tenant_by_slug
-
-UNUSED_MAX: Final = 1_000
-"""Registered clients of a tenant that nobody has allowed anything: what a flood can leave behind."""
+from watchword.tenants.queries import find_tenant_by_slug, lock_tenant
+from watchword.wire.client_address import address_bucket
 
 UNUSED_KEPT_MS: Final = 30 * 86_400_000
 """How long such a client may wait for its first user."""
 
-_ROOM_MADE_MS: Final = 3_600_000
-"""How long such a client may wait where there is no more room: longer than any request of it waits for a person."""
-
 _PERMISSION: Final = "clients:write"
 _NOBODYS: Final = bytes(32)
-_RETRY_SECONDS: Final = 3_600
 
 
 class Registrations:
     """Registers and manages clients of any tenant."""
 
-    def __init__(self, database: Database, names: IssuerNames, *, api_keys: ApiKeyProver, audit: AuditWriter) -> None:
+    def __init__(
+        self,
+        database: Database,
+        names: IssuerNames,
+        *,
+        api_keys: ApiKeyProver,
+        audit: AuditWriter,
+    ) -> None:
         self._database = database
         self._names = names
         self._api_keys = api_keys
@@ -78,23 +79,27 @@ class Registrations:
             ClientRegistrationClosedError: the tenant lets nobody register.
             InvalidRegistrationTokenError: it wants a token, and this is none.
             OAuthError: the metadata cannot be registered.
-            RateLimitExceededError: too many clients registered that nobody uses.
+            RateLimitExceededError: too many clients registered about whom somebody is being asked.
         """
         tenant = await self._require_tenant(slug)
         await self._require_may_register(tenant, token, now_ms)
         wanted = require_metadata(metadata, "registration")
-        client = _client_of(tenant, wanted, now_ms)
+        client, came_from = _client_of(tenant, wanted, now_ms), address_bucket(address)
         registration_token = make_client_secret()
         secret = make_secret(now_ms) if has_secrets(client.kind, client.settings) else None
 
-        async def store(tx: Transaction) -> None:
-            if not await has_room(tx, tenant.id, "registration", now_ms, most=UNUSED_MAX):
-                raise RateLimitExceededError(_RETRY_SECONDS, cause="too many unused registrations")
-            await insert_client(tx, client, registration_hash=hash_client_secret(registration_token))
+        async def store(tx: Transaction) -> str | None:
+            await lock_tenant(tx, tenant.id)
+            gone = await make_room(tx, tenant.id, "registration", came_from=came_from, now_ms=now_ms)
+            token_hash = hash_client_secret(registration_token)
+            await insert_client(tx, client, registration_hash=token_hash, came_from=came_from)
             if secret is not None:
                 await insert_secret(tx, client.id, secret.record)
+            return gone
 
-        await self._database.transaction(store)
+        gone = await self._database.transaction(store)
+        if gone is not None:
+            self._record(Event.CLIENT_DELETED, msgspec.structs.replace(client, id=gone), address, now_ms)
         self._record(Event.CLIENT_CREATED, client, address, now_ms)
         return self._describe(client, registration_token, secret)
 
@@ -159,8 +164,12 @@ class Registrations:
         self._record(Event.CLIENT_DELETED, client, address, now_ms)
 
     async def prune(self, now_ms: int) -> int:
-        """Delete clients that came by themselves and were never used; return how many."""
-        return await prune_unused_clients(self._database, now_ms - UNUSED_KEPT_MS)
+        """Delete clients that came by themselves and were never used; return how many.
+
+        Of those that are, it is forgotten where they came from.
+        """
+        await forget_origins(self._database)
+        return await prune_unused_clients(self._database, now_ms - UNUSED_KEPT_MS, now_ms)
 
     async def _require_tenant(self, slug: str | None) -> Tenant:
         slug = slug or self._names.default_slug
@@ -214,13 +223,6 @@ class Registrations:
             detail={"client": client.id, "source": client.source},
             now_ms=now_ms,
         )
-
-
-async def has_room(tx: Transaction, tenant_id: str, source: ClientSource, now_ms: int, *, most: int) -> bool:
-    """Say whether a tenant has room for one more; those that waited for long make some, so that no flood locks out."""
-    if await count_unused(tx, tenant_id, source) < most:
-        return True
-    return await delete_unused_of(tx, tenant_id, source, now_ms - _ROOM_MADE_MS) > 0
 
 
 def _is_for_registration(key: KeyProof | None, tenant: Tenant) -> bool:

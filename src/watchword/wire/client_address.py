@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
+
+import msgspec
 
 Network = IPv4Network | IPv6Network
+
+_IPV4: Final = 4
 
 
 class ClientAddresses:
@@ -76,6 +81,28 @@ def address_bucket(address: str) -> str:
             return str(parsed.ipv4_mapped)
         return str(ip_network((int(parsed) >> 64 << 64, 64)))
     return address
+
+
+class Networks(msgspec.Struct, frozen=True):
+    """What is counted for an address beside its bucket, so that many addresses of one holder are no crowd.
+
+    Shapes: ``near`` is what one site or rented machine park holds (IPv4 /24, IPv6 /48), ``far`` what one provider does
+    (IPv4 /16, IPv6 /32).
+    """
+
+    bucket: str
+    near: str
+    far: str
+
+
+def networks_of(bucket: str) -> Networks:
+    """Return the networks that a bucket lies in; what is no address lies in itself alone."""
+    try:
+        network = ip_network(bucket)
+    except ValueError:
+        return Networks(bucket, bucket, bucket)
+    near, far = (24, 16) if network.version == _IPV4 else (48, 32)
+    return Networks(bucket, *(str(network.supernet(new_prefix=length)) for length in (near, far)))
 
 
 def _unmapped(address: str) -> str:
