@@ -23,6 +23,9 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 50
 
+MODULES = {"argon2_cffi": "argon2", "pynacl": "nacl"}
+"""What is imported of libraries whose modules have another name."""
+
 EVERYWHERE = {"msgspec"}
 """The one third-party library without a home: structs cross every floor."""
 
@@ -50,7 +53,7 @@ def test_layers_hold(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_library_has_a_home() -> None:
     """A dependency that is added without saying where it may be imported is noticed."""
     names = {re.split(r"[<>=\[ ]", entry)[0].replace("-", "_") for entry in pyproject()["project"]["dependencies"]}
-    modules = {"argon2" if name == "argon2_cffi" else name for name in names}
+    modules = {MODULES.get(name, name) for name in names}
     contracts = pyproject()["tool"]["importlinter"]["contracts"]
     housed = {module for contract in contracts for module in contract.get("forbidden_modules", ())}
     assert modules == housed | EVERYWHERE

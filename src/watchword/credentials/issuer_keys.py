@@ -24,7 +24,14 @@ from watchword.credentials.issuer_key_queries import (
     list_issuer_keys,
 )
 from watchword.credentials.sealing import Sealing
-from watchword.credentials.signing import PrivateKey, PublicKey, SigningAlgorithm, make_private_key, public_jwk, sign
+from watchword.credentials.signing import (
+    PrivateKey,
+    PublicKey,
+    SigningAlgorithm,
+    make_private_key,
+    make_sign,
+    public_jwk,
+)
 from watchword.db.database import Database, Transaction
 from watchword.db.generations import Generations
 from watchword.ids import make_id
@@ -44,7 +51,11 @@ _TENANTS_MAX: Final = 2_000
 
 
 class IssuerKey:
-    """One signing key of a tenant, opened; ``ends_at_ms`` is when the last token it signed has ended, None for never."""
+    """One signing key of a tenant, opened.
+
+    Shapes: ``ends_at_ms`` is when the last token it signed has ended, None for never; ``sign_here`` signs in the thread
+    that calls it.
+    """
 
     __slots__ = (
         "active_at_ms",
@@ -53,9 +64,9 @@ class IssuerKey:
         "ends_at_ms",
         "id",
         "number",
-        "private",
         "public",
         "public_jwk",
+        "sign_here",
     )
 
     def __init__(self, stored: StoredIssuerKey, private: PrivateKey) -> None:
@@ -65,7 +76,7 @@ class IssuerKey:
         self.created_at_ms = stored.created_at_ms
         self.active_at_ms = stored.active_at_ms
         self.ends_at_ms = stored.ends_at_ms
-        self.private = private
+        self.sign_here = make_sign(private)
         self.public: PublicKey = private.public_key()
         self.public_jwk: dict[str, Any] = {
             **public_jwk(self.public),
@@ -86,8 +97,8 @@ class IssuerKey:
     async def sign(self, message: bytes) -> bytes:
         """Sign a message, off the event loop where that is slow."""
         if self.is_slow:
-            return await asyncio.to_thread(sign, self.private, message)
-        return sign(self.private, message)
+            return await asyncio.to_thread(self.sign_here, message)
+        return self.sign_here(message)
 
 
 class _Ring(msgspec.Struct, frozen=True):

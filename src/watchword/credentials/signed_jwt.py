@@ -14,7 +14,7 @@ import msgspec
 
 from watchword.credentials.compact_jws import decode_segment, encode_segment
 from watchword.credentials.issuer_keys import IssuerKeys
-from watchword.credentials.signing import SigningAlgorithm, is_signature, sign
+from watchword.credentials.signing import SigningAlgorithm, is_signature
 from watchword.errors import NotAuthenticatedError
 
 TOKEN_CHARACTERS_MAX: Final = 8192
@@ -46,7 +46,7 @@ async def sign_jwt(
     """
     key = keys.recall_signing_key(tenant_id, algorithm, now_ms) or await keys.signing_key(tenant_id, algorithm, now_ms)
     message = b"%b.%b" % (_header(token_type, key.algorithm, key.id), encode_segment(claims))
-    signature = await key.sign(message) if key.is_slow else sign(key.private, message)
+    signature = await key.sign(message) if key.is_slow else key.sign_here(message)
     return (b"%b.%b" % (message, encode_segment(signature))).decode("ascii")
 
 
