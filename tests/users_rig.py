@@ -15,6 +15,7 @@ from watchword.callers.tenant import TenantChooser
 from watchword.credentials.access_token import AccessTokens, IssuerNames
 from watchword.credentials.api_key import ApiKeyProver
 from watchword.credentials.dpop import DpopProofs
+from watchword.credentials.dpop_nonce import DpopNonces
 from watchword.credentials.issuer_keys import IssuerKeys
 from watchword.credentials.key_ring import KeyRing
 from watchword.credentials.password import Passwords
@@ -107,7 +108,7 @@ class House:
             database,
             session_tokens=self.tokens,
             access_tokens=AccessTokens(database, generations, keys, self.cache, names),
-            dpop_proofs=DpopProofs(SeenProofs(database), url="https://auth.example"),
+            dpop_proofs=DpopProofs(SeenProofs(database), DpopNonces(b"m" * 32), url="https://auth.example"),
             api_keys=ApiKeyProver(database, self.cache, generations),
             tenants=TenantChooser(database),
             remembered=self.cache,

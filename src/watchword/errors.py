@@ -137,6 +137,14 @@ class KeyNotProvedError(NotAuthenticatedError):
     sentence = "This credential is bound to a public key; send it as DPoP with a fresh proof of that key"
 
 
+class KeyNonceMissingError(KeyNotProvedError):
+    """The DPoP proof carries no nonce of this server, or one that is over; ``headers`` has another (RFC 9449 §9)."""
+
+    code = "KEY_NONCE_MISSING"
+    oauth_code = "use_dpop_nonce"
+    sentence = "Sign the DPoP proof anew, with the nonce of the header DPoP-Nonce"
+
+
 class ExpiredSessionTokenError(WatchwordError):
     """The session token was good and has expired; the session can be refreshed or begun anew.
 

@@ -17,6 +17,7 @@ from watchword.config import Settings, open_master_secret
 from watchword.credentials.access_token import AccessTokens, IssuerNames
 from watchword.credentials.api_key import ApiKeyProver
 from watchword.credentials.dpop import DpopProofs
+from watchword.credentials.dpop_nonce import DpopNonces
 from watchword.credentials.issuer_keys import IssuerKeys
 from watchword.credentials.key_ring import KeyRing
 from watchword.credentials.logout_ticket import LogoutTickets
@@ -125,7 +126,7 @@ async def lay_foundation(
         refresh_tokens=RefreshTokens(master_secret, grace_seconds=settings.refresh_grace_seconds),
         logout_tickets=LogoutTickets(master_secret),
         seen_proofs=seen_proofs,
-        dpop_proofs=DpopProofs(seen_proofs, url=settings.url),
+        dpop_proofs=DpopProofs(seen_proofs, DpopNonces(master_secret), url=settings.url),
         proofs=proofs,
         limiter=_make_limiter(settings, stores),
         sender=sender,

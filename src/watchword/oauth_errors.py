@@ -129,6 +129,17 @@ class InvalidDpopProofError(OAuthError):
     sentence = "The DPoP proof is missing, or not good for this request"
 
 
+class DpopNonceMissingError(InvalidDpopProofError):
+    """The DPoP proof carries no nonce of this server, or one that is over; the answer has another (RFC 9449 §8)."""
+
+    code = "USE_DPOP_NONCE"
+    oauth_code = "use_dpop_nonce"
+    sentence = "Sign the DPoP proof anew, with the nonce of the header DPoP-Nonce"
+
+    def __init__(self, nonce: str) -> None:
+        super().__init__(headers=(("dpop-nonce", nonce),))
+
+
 class InvalidGrantError(OAuthError):
     """The code, refresh token or other grant is unknown, used, expired, or another client's: one answer for all."""
 

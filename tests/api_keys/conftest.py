@@ -11,6 +11,7 @@ from watchword.api_keys.manage import ApiKeyManager
 from watchword.api_keys.verify import KeyVerifier
 from watchword.credentials.api_key import ApiKeyProver
 from watchword.credentials.dpop import DpopProofs
+from watchword.credentials.dpop_nonce import DpopNonces
 from watchword.credentials.seen_proofs import SeenProofs
 from watchword.credentials.verified import VerifiedCache
 from watchword.db.database import Database
@@ -40,7 +41,7 @@ def keys(database: Database, audit: ReadableAudit) -> ApiKeyManager:
 @pytest.fixture
 def verifier(prover: ApiKeyProver, database: Database, audit: ReadableAudit) -> KeyVerifier:
     limiter = Limiter(plans=PLANS, address_per_minute=1_000)
-    proofs = DpopProofs(SeenProofs(database), url="https://auth.example")
+    proofs = DpopProofs(SeenProofs(database), DpopNonces(b"m" * 32), url="https://auth.example")
     return KeyVerifier(prover, dpop_proofs=proofs, has_request_left=limiter.has_key_request_left, audit=audit.writer)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from clients.instance import CALLBACK, Instance
@@ -47,6 +49,32 @@ def test_bound_to_a_key(instance: Instance, node: Node, script: str, pushed: boo
         api=f"{instance.url}/api/products",
         dpop=True,
         pushed=pushed,
+    )
+    assert (told["status"], told["token_type"]) == (200, "dpop")
+
+
+@pytest.fixture
+def nonces(instance: Instance) -> Iterator[str]:
+    """A tenant that wants the server's nonce in proofs, for as long as the test lasts."""
+    instance.set("b", dpop_nonces=True)
+    yield "b"
+    instance.set("b", dpop_nonces=False)
+
+
+@pytest.mark.parametrize("script", NPM_SCRIPTS)
+def test_with_the_servers_nonces(instance: Instance, node: Node, nonces: str, script: str) -> None:
+    """Both clients answer use_dpop_nonce by themselves and read the API with the server's nonce (RFC 9449 §8, §9)."""
+    client = instance.register(nonces, kind="public", grants=GRANTS, redirect_uris=[CALLBACK])
+    told = node(
+        script,
+        browse=instance.person(f"viewer_{nonces}"),
+        issuer=instance.issuer(nonces),
+        client_id=client.id,
+        redirect_uri=CALLBACK,
+        scope="openid products:read",
+        api=f"{instance.url}/api/products",
+        dpop=True,
+        pushed=True,
     )
     assert (told["status"], told["token_type"]) == (200, "dpop")
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
+from types import ModuleType
+
 import httpx
+import httpx2
 import pytest
 import requests
 from joserfc.jwk import ECKey
@@ -38,6 +43,65 @@ def test_a_bound_key_is_proved_with_each_request(watchword_server: WatchwordServ
         made = client.post(url, json={"name": "Tea", "price": 4500})
     assert (statuses, made.status_code) == ([200, 200], 201)
     assert requests.get(url, auth=auth, params={"limit": 1}, timeout=20).status_code == 200
+
+
+@pytest.fixture
+def nonces(watchword_server: WatchwordServer) -> Iterator[None]:
+    """The server's tenant wants its nonce in proofs, for as long as the test lasts."""
+    want_nonces(watchword_server, wanted=True)
+    yield
+    want_nonces(watchword_server, wanted=False)
+
+
+def want_nonces(server: WatchwordServer, *, wanted: bool) -> None:
+    login = httpx.post(
+        f"{server.url}/api/users/login", json={"email": server.email, "password": server.password}
+    ).json()
+    headers = {"authorization": f"Bearer {login['token']}"}
+    (tenant,) = httpx.get(f"{server.url}/api/tenants", headers=headers).json()["docs"]
+    change = {"settings": {"dpop_nonces": wanted}}
+    assert httpx.patch(f"{server.url}/api/tenants/{tenant['id']}", json=change, headers=headers).status_code == 200
+
+
+@pytest.mark.usefixtures("nonces")
+def test_requests_sends_the_servers_nonce(watchword_server: WatchwordServer, pair: DpopKey, key: str) -> None:
+    """A session of requests asks again with the nonce of the server, once, and keeps it for what follows."""
+    url, auth = f"{watchword_server.url}/api/products", WatchwordAuth(secret_key=key, dpop_key=pair)
+    first = requests.post(url, auth=auth, json={"name": "Tea", "price": 4500}, timeout=20)
+    assert (first.status_code, [one.status_code for one in first.history]) == (201, [401])
+    second = requests.post(url, auth=auth, data=io.BytesIO(b"{}"), timeout=20)
+    assert (second.status_code, second.history) == (415, [])
+    watchword_server.clock.advance(seconds=600)
+    third = requests.post(
+        url,
+        auth=auth,
+        data=io.BytesIO(b'{"name": "Tea", "price": 1}'),
+        headers={"content-type": "application/json"},
+        timeout=20,
+    )
+    assert (third.status_code, len(third.history)) == (201, 1)
+
+
+@pytest.mark.usefixtures("nonces")
+def test_requests_asks_once_more_and_no_further(watchword_server: WatchwordServer, key: str) -> None:
+    """A proof of another pair is refused with the nonce too, and that is what comes back."""
+    url, stranger = f"{watchword_server.url}/api/products", DpopKey.generate()
+    refused = requests.get(url, auth=WatchwordAuth(secret_key=key, dpop_key=stranger), timeout=20)
+    assert (refused.status_code, len(refused.history)) == (401, 1)
+    assert 'error="invalid_dpop_proof"' in refused.headers["www-authenticate"]
+
+
+@pytest.mark.usefixtures("nonces")
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+def test_httpx_sends_the_servers_nonce(
+    watchword_server: WatchwordServer, pair: DpopKey, key: str, library: ModuleType
+) -> None:
+    """With the flow a client of httpx asks again with the nonce; as it is, the server's word is what comes back."""
+    url, auth = f"{watchword_server.url}/api/products", WatchwordAuth(secret_key=key, dpop_key=pair)
+    assert library.get(url, auth=auth).status_code == 401
+    with library.Client(auth=auth.flow(library.Auth)) as client:
+        made = client.post(url, json={"name": "Tea", "price": 4500})
+        assert (made.status_code, client.get(url).status_code) == (201, 200)
 
 
 def test_a_bound_key_alone_is_nothing(watchword_server: WatchwordServer, pair: DpopKey, key: str) -> None:

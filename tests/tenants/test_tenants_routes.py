@@ -118,6 +118,7 @@ async def test_a_super_admin_makes_a_tenant(door: Door) -> None:
             "requireVerifiedEmail": False,
             "clientRegistration": "off",
             "clientMetadataDocuments": False,
+            "dpopNonces": False,
             "requestsPerMinute": None,
             "requestsPerHour": None,
             "logoUrl": None,

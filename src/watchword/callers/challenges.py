@@ -10,12 +10,18 @@ from typing import Final
 from watchword.callers.identify import Identity
 from watchword.credentials.access_token import IssuerNames
 from watchword.credentials.dpop import PROOF_ALGORITHMS
-from watchword.errors import InsufficientScopeError, KeyNotProvedError, NotAuthenticatedError, WatchwordError
+from watchword.errors import (
+    InsufficientScopeError,
+    KeyNonceMissingError,
+    KeyNotProvedError,
+    NotAuthenticatedError,
+    WatchwordError,
+)
 from watchword.wire.request import Request
 
 Headers = tuple[tuple[str, str], ...]
 
-_INVALID_PROOF: Final = "invalid_dpop_proof"
+_OF_PROOFS: Final = frozenset({KeyNotProvedError.oauth_code, KeyNonceMissingError.oauth_code})
 _REALM: Final = 'realm="watchword"'
 
 _WRITTEN_MAX: Final = 1024
@@ -43,8 +49,10 @@ class Challenges:
         ``permission`` is the route's and ``tenant_slug`` the tenant that the path names.
         """
         if isinstance(error, NotAuthenticatedError):
+            if isinstance(error, KeyNonceMissingError):
+                return error.headers + self._challenge("DPoP", error.oauth_code, permission, tenant_slug)
             if isinstance(error, KeyNotProvedError):
-                return self._challenge("DPoP", _INVALID_PROOF, permission, tenant_slug)
+                return self._challenge("DPoP", error.oauth_code, permission, tenant_slug)
             # A request without a token is told no error code (RFC 6750 §3.1): it has made none.
             code = "invalid_token" if b"authorization" in request.headers else None
             return self._challenge("Bearer", code, permission, tenant_slug)
@@ -71,6 +79,6 @@ class Challenges:
         slug = tenant_slug or self._names.default_slug
         if slug is not None:
             parts.append(f'resource_metadata="{self._names.resource_metadata(slug)}"')
-        if code == _INVALID_PROOF:
+        if code in _OF_PROOFS:
             parts.append(f'algs="{" ".join(PROOF_ALGORITHMS)}"')
         return f"{scheme} {', '.join(parts)}"

@@ -23,6 +23,7 @@ from watchword.credentials.verified import VerifiedCache
 from watchword.db.database import Database
 from watchword.errors import (
     ExpiredSessionTokenError,
+    KeyNonceMissingError,
     KeyNotProvedError,
     NetworkNotAllowedError,
     NotAuthenticatedError,
@@ -31,7 +32,7 @@ from watchword.errors import (
     TenantMismatchError,
 )
 from watchword.limits.limiter import Limited
-from watchword.oauth_errors import InvalidDpopProofError
+from watchword.oauth_errors import DpopNonceMissingError, InvalidDpopProofError
 from watchword.wire.request import Request
 
 _NEVER_MS: Final = 2**63 - 1
@@ -61,7 +62,10 @@ class _Remembered(msgspec.Struct, frozen=True):
     until_ms: int
 
 
-_RequireKey = Callable[[Request, Presented, str | None, int], Awaitable[None]]
+_Provable = AccessProof | KeyProof
+"""What may be bound to a public key, its ``jkt``, that has to be proved too."""
+
+_RequireKey = Callable[[Request, Presented, _Provable, int], Awaitable[None]]
 
 
 class Identifier:
@@ -178,7 +182,7 @@ class Identifier:
         _require_network(request, key)
         self._tenants.require_same_tenant(request, key)
         if presented.is_bound or key.jkt is not None:
-            await require_key(request, presented, key.jkt, now_ms)
+            await require_key(request, presented, key, now_ms)
         if presented.publishable_key is not None:
             beside = await self._prove_publishable(request, presented.publishable_key, now_ms)
             self._tenants.require_agreement(key, beside)
@@ -215,7 +219,7 @@ class Identifier:
     ) -> Identity:
         proof = await self._access_tokens.prove_for_api(presented.access_token or "", now_ms)
         if presented.is_bound or proof.jkt is not None:
-            await require_key(request, presented, proof.jkt, now_ms)
+            await require_key(request, presented, proof, now_ms)
         named = request.header(b"x-tenant-id")
         if named is not None and named not in {proof.tenant_id, proof.tenant_slug}:
             raise TenantMismatchError
@@ -225,17 +229,23 @@ class Identifier:
                 raise TenantMismatchError
         return _access_identity(proof)
 
-    async def _require_key(self, request: Request, presented: Presented, jkt: str | None, now_ms: int) -> None:
+    async def _require_key(self, request: Request, presented: Presented, bound: _Provable, now_ms: int) -> None:
         # What is bound counts under its own scheme alone, and what is not never there (RFC 9449 §7.1, §7.2).
-        if jkt is None:
+        if bound.jkt is None:
             raise NotAuthenticatedError(reason="the credential is bound to no public key")
         proof = request.header(b"dpop")
         if not presented.is_bound or proof is None:
             raise KeyNotProvedError(cause="a bound credential came without a proof of its public key")
         credential = presented.access_token or presented.secret_key
-        proved = ProvedRequest(request.method, request.addressed_path, credential)
+        proved = ProvedRequest(
+            request.method, request.addressed_path, credential, wants_nonce=bound.tenant_wants_nonces
+        )
         try:
-            await self._dpop_proofs.require(proof, proved, now_ms, jkt=jkt)
+            await self._dpop_proofs.require(proof, proved, now_ms, jkt=bound.jkt)
+        except DpopNonceMissingError as error:
+            refused = KeyNonceMissingError(cause="the DPoP proof lacks a nonce of ours")
+            refused.headers = error.headers
+            raise refused from None
         except InvalidDpopProofError as error:
             raise KeyNotProvedError(cause=error.cause) from None
 
@@ -246,7 +256,7 @@ class Identifier:
         return key
 
 
-async def _believe_shown(_request: Request, _presented: Presented, _jkt: str | None, _now_ms: int) -> None:
+async def _believe_shown(_request: Request, _presented: Presented, _bound: _Provable, _now_ms: int) -> None:
     """Believe that the proof of the public key was good, as it was when the request came."""
 
 

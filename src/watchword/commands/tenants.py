@@ -42,6 +42,10 @@ DocumentsOption = Annotated[
     Literal["on", "off"] | None,
     typer.Option("--client-documents", metavar="WHETHER", help="on or off: clients by metadata document."),
 ]
+NoncesOption = Annotated[
+    Literal["on", "off"] | None,
+    typer.Option("--dpop-nonces", metavar="WHETHER", help="on or off: DPoP proofs need a nonce of the server."),
+]
 LogoOption = Annotated[str | None, typer.Option("--logo", metavar="URL", help="Picture on the pages; '' for none.")]
 OriginOption = Annotated[
     list[str] | None, typer.Option("--origin", metavar="URL", help="Web origin that may call; repeatable.")
@@ -106,6 +110,7 @@ def change(  # noqa: PLR0913 - each is an option
     verified: VerifiedOption = None,
     clients: ClientsOption = None,
     documents: DocumentsOption = None,
+    nonces: NoncesOption = None,
     per_minute: NumberOption = None,
     per_hour: NumberOption = None,
     logo: LogoOption = None,
@@ -120,6 +125,7 @@ def change(  # noqa: PLR0913 - each is an option
         require_verified_email=_or_unset(verified),
         client_registration=clients or UNSET,
         client_metadata_documents=UNSET if documents is None else documents == "on",
+        dpop_nonces=UNSET if nonces is None else nonces == "on",
         requests_per_minute=_limit(per_minute, "--per-minute", REQUESTS_PER_MINUTE_MAX),
         requests_per_hour=_limit(per_hour, "--per-hour", REQUESTS_PER_HOUR_MAX),
         logo_url=UNSET if logo is None else logo or None,
@@ -166,6 +172,7 @@ def _row(tenant: Tenant) -> Row:
         "requireVerifiedEmail": settings.require_verified_email,
         "clientRegistration": settings.client_registration,
         "clientMetadataDocuments": settings.client_metadata_documents,
+        "dpopNonces": settings.dpop_nonces,
         "requestsPerMinute": settings.requests_per_minute,
         "requestsPerHour": settings.requests_per_hour,
         "logoUrl": settings.logo_url,

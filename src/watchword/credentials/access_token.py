@@ -87,7 +87,8 @@ class AccessProof(msgspec.Struct, frozen=True, kw_only=True):
     """What a good access token proves, as the database has it now.
 
     Shapes: ``user_id`` and ``role`` stand where a user allowed the client, None where the client acts for itself;
-    ``scopes`` is what the token carries, as far as its client and what it was exchanged for still have it; ``jkt`` is the thumbprint of the key that must be proved with it; the proof is
+    ``scopes`` is what the token carries, as far as its client and what it was exchanged for still have it; ``jkt`` is the thumbprint of the key that must be proved with it, with
+    a nonce of ours where ``tenant_wants_nonces``; the proof is
     good from ``good_from_ms`` until before ``good_until_ms`` unless one of its ``subjects`` is withdrawn; ``derived`` is
     where others keep, under a name of their own, what follows from this proof alone.
     """
@@ -109,6 +110,7 @@ class AccessProof(msgspec.Struct, frozen=True, kw_only=True):
     good_until_ms: int
     subjects: tuple[str, ...]
     derived: dict[str, object] = {}
+    tenant_wants_nonces: bool = False
 
 
 class MadeToken(msgspec.Struct, frozen=True):
@@ -342,6 +344,7 @@ def _proof_of(made: MadeToken, facts: TokenFacts, origins: OriginFacts) -> Acces
         good_from_ms=(claims.iat - _FUTURE_SECONDS_MAX) * 1000,
         good_until_ms=min(end_ms for end_ms in ends_ms if end_ms is not None),
         subjects=tuple(subjects),
+        tenant_wants_nonces=facts.tenant_settings.dpop_nonces,
     )
 
 

@@ -48,7 +48,7 @@ class KeyProof(msgspec.Struct, frozen=True):
     Shapes: ``scopes`` is None when nothing narrows the key; an empty ``allowed_origins`` or ``allowed_networks``
     allows all; ``expires_at_ms`` is Unix time; ``plan`` and what follows it are the tenant's, the two
     numbers None for its plan's; ``jkt`` is the thumbprint of the public key it is bound to, if to any: then the key
-    alone proves nobody yet.
+    alone proves nobody yet, and its proof needs a nonce where ``tenant_wants_nonces``.
     """
 
     key_id: str
@@ -66,6 +66,7 @@ class KeyProof(msgspec.Struct, frozen=True):
     requests_per_minute: int | None
     requests_per_hour: int | None
     jkt: str | None = None
+    tenant_wants_nonces: bool = False
 
 
 class KeyVerdict(msgspec.Struct, frozen=True):
@@ -209,4 +210,5 @@ def _proof_of(stored: StoredKey) -> KeyProof:
         requests_per_minute=stored.tenant_settings.requests_per_minute,
         requests_per_hour=stored.tenant_settings.requests_per_hour,
         jkt=stored.dpop_jkt,
+        tenant_wants_nonces=stored.tenant_settings.dpop_nonces,
     )

@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from watchword.credentials.dpop_nonce import DpopNonces
 from watchword.credentials.foreign_jwt import FUTURE_SECONDS_MAX, ForeignJwt, WrongJwtError, read_jwt
 from watchword.credentials.jwk import FOREIGN_ALGORITHMS, ForeignKey, WrongJwkError, read_jwk
 from watchword.credentials.seen_proofs import SeenProofs
-from watchword.oauth_errors import InvalidDpopProofError
+from watchword.oauth_errors import DpopNonceMissingError, InvalidDpopProofError
 from watchword.wire.request import decode_path
 
 PROOF_TYPE: Final = "dpop+jwt"
@@ -35,13 +36,17 @@ _PORTS: Final = {"https": 443, "http": 80}
 
 
 class _Claims(msgspec.Struct, frozen=True):
-    """The claims of RFC 9449 §4.2; ``iat`` is Unix seconds, ``ath`` the hash of the token that it is sent with."""
+    """The claims of RFC 9449 §4.2; ``iat`` is Unix seconds, ``ath`` the hash of the token that it is sent with.
+
+    ``nonce`` is one that this server gave.
+    """
 
     jti: str
     htm: str
     htu: str
     iat: int | float
     ath: str | None = None
+    nonce: str | None = None
 
 
 Origin = tuple[str, str, int | None]
@@ -51,13 +56,15 @@ Origin = tuple[str, str, int | None]
 class ProvedRequest(msgspec.Struct, frozen=True):
     """What a proof must be made for: the method and the URL, without its query, that the request was sent to.
 
-    Shapes: ``access_token`` is the token or key that came along; ``origin`` is None for a request to this server.
+    Shapes: ``access_token`` is the token or key that came along; ``origin`` is None for a request to this server;
+    ``wants_nonce`` where it must have been made for a nonce of ours too.
     """
 
     method: str
     path: str
     access_token: str | None = None
     origin: Origin | None = None
+    wants_nonce: bool = False
 
     def __repr__(self) -> str:
         return f"ProvedRequest({self.method!r}, {self.path!r})"
@@ -74,8 +81,9 @@ class GoodProof(msgspec.Struct, frozen=True):
 class DpopProofs:
     """Proves proofs, each once; ``url`` is where clients reach this server."""
 
-    def __init__(self, seen: SeenProofs, *, url: str) -> None:
+    def __init__(self, seen: SeenProofs, nonces: DpopNonces, *, url: str) -> None:
         self._seen = seen
+        self._nonces = nonces
         parts = urlsplit(url)
         self._origin = _origin_of(parts.scheme, parts.hostname, parts.port)
 
@@ -94,6 +102,7 @@ class DpopProofs:
 
         Raises:
             InvalidDpopProofError: one of these does not hold; its cause says which.
+            DpopNonceMissingError: as of ``require_good``.
             UnavailableError: nobody can say whether it was used before.
         """
         good = self.require_good(proof, request, now_ms, algorithms=algorithms)
@@ -110,11 +119,14 @@ class DpopProofs:
 
         Raises:
             InvalidDpopProofError: it was not; its cause says why.
+            DpopNonceMissingError: it was, but for the nonce that the request wants; the error carries one.
         """
         jwt, key = _read(proof, algorithms)
         claims = _claims_of(jwt)
         self._require_request(claims, request)
         _require_time(claims, now_ms / 1000)
+        if request.wants_nonce and not self._nonces.is_good(claims.nonce, now_ms):
+            raise DpopNonceMissingError(self._nonces.make(now_ms))
         return GoodProof(key.thumbprint, claims.jti, int((claims.iat + _AGE_SECONDS_MAX) * 1000) + 1)
 
     async def spend(self, proof: GoodProof, now_ms: int) -> None:

@@ -103,6 +103,7 @@ class ServedSettings(msgspec.Struct, frozen=True):
     allowed_origins: tuple[str, ...] = ()
     requests_per_minute: int | None = None
     requests_per_hour: int | None = None
+    dpop_nonces: bool = False
 
 
 class Membership(msgspec.Struct, frozen=True):

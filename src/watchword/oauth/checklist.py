@@ -132,7 +132,11 @@ def _bound_tokens(found: Installation) -> Iterator[Fault]:
     free = [one for one in found.clients if not one.client.settings.dpop_bound]
     if free:
         seen = f"{len(free)} of {len(found.clients)} clients may use tokens that whoever holds them can use"
-        yield Fault("note", seen, "where a client speaks DPoP, set dpop_bound, or the profile fapi2")
+        yield Fault(
+            "note",
+            seen,
+            "where a client speaks DPoP, set dpop_bound, or the profile fapi2, and its tenant's --dpop-nonces if it answers them",
+        )
 
 
 def _refresh(found: Installation) -> Iterator[Fault]:

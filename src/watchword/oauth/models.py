@@ -73,7 +73,8 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 class OAuthClient(msgspec.Struct, frozen=True, kw_only=True):
     """A stored client with what of its tenant is needed to serve it.
 
-    Shapes: ``scopes`` is None when nothing narrows the client; times are Unix milliseconds.
+    Shapes: ``scopes`` is None when nothing narrows the client; times are Unix milliseconds; ``tenant_wants_nonces`` in
+    DPoP proofs.
     """
 
     id: str
@@ -90,6 +91,7 @@ class OAuthClient(msgspec.Struct, frozen=True, kw_only=True):
     updated_at_ms: int
     disabled_at_ms: int | None
     tenant_disabled_at_ms: int | None
+    tenant_wants_nonces: bool = False
 
     @property
     def client_id(self) -> str:

@@ -71,7 +71,8 @@ class PushedRequestEndpoint:
         proof = call.request.header(b"dpop")
         if proof is None:
             return None
-        proved = ProvedRequest(call.request.method, call.request.addressed_path)
+        wants_nonce = client.tenant_wants_nonces
+        proved = ProvedRequest(call.request.method, call.request.addressed_path, wants_nonce=wants_nonce)
         return self._proofs.require_good(proof, proved, call.now_ms, algorithms=proof_algorithms(client))
 
 

@@ -8,13 +8,13 @@ from typing import Final, cast
 
 import msgspec
 
-from watchword.credentials.queries import Reader
+from watchword.credentials.queries import Reader, ServedSettings
 from watchword.db.database import Row, Statement
 from watchword.oauth.models import ClientSecret, ClientSettings, OAuthClient
 
 CLIENT_COLUMNS: Final = (
     "c.id, c.tenant_id, t.slug, c.mode, c.name, c.kind, c.source, c.grants, c.scopes, c.settings, c.created_at, "
-    "c.updated_at, c.disabled_at, t.disabled_at"
+    "c.updated_at, c.disabled_at, t.disabled_at, t.settings"
 )
 CLIENT_TABLES: Final = "oauth_clients c JOIN tenants t ON t.id = c.tenant_id"
 """What ``client_of`` reads, and where it stands."""
@@ -54,6 +54,7 @@ def client_of(row: Row) -> OAuthClient:
         updated_at_ms=row[11],
         disabled_at_ms=row[12],
         tenant_disabled_at_ms=row[13],
+        tenant_wants_nonces=msgspec.json.decode(cast("str", row[14]), type=ServedSettings).dpop_nonces,
     )
 
 

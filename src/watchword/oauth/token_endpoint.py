@@ -16,6 +16,7 @@ from watchword.oauth.models import OAuthClient, TokenAnswer, TokenRequest
 from watchword.oauth.refusals import Refusals
 from watchword.oauth_errors import (
     AuthorizationPendingError,
+    DpopNonceMissingError,
     InvalidDpopProofError,
     InvalidOAuthRequestError,
     OAuthError,
@@ -61,8 +62,8 @@ class TokenEndpoint:
                 answered = await grant.answer(client, request, context)
             else:
                 answered = await self._answer_bound(grant, client, request, context, proof)
-        except AuthorizationPendingError:
-            # A device asks every few seconds; that is no refusal to be looked into.
+        except (AuthorizationPendingError, DpopNonceMissingError):
+            # A device asks every few seconds, and a nonce ends for everybody: no refusals to be looked into.
             raise
         except OAuthError as error:
             self._refusals.record(client, error, address=call.request.client_address, now_ms=call.now_ms)
@@ -88,7 +89,8 @@ class TokenEndpoint:
         """
         proof = call.request.header(b"dpop")
         if proof is not None:
-            proved = ProvedRequest(call.request.method, call.request.addressed_path)
+            wants_nonce = client.tenant_wants_nonces
+            proved = ProvedRequest(call.request.method, call.request.addressed_path, wants_nonce=wants_nonce)
             return self._proofs.require_good(proof, proved, call.now_ms, algorithms=proof_algorithms(client))
         if client.settings.dpop_bound or is_fapi(client):
             raise InvalidDpopProofError("This client's tokens are bound to a key; send a DPoP proof")

@@ -190,6 +190,7 @@ def _tenant_answer(tenant: Tenant) -> TenantAnswer:
             require_verified_email=settings.require_verified_email,
             client_registration=settings.client_registration,
             client_metadata_documents=settings.client_metadata_documents,
+            dpop_nonces=settings.dpop_nonces,
             requests_per_minute=settings.requests_per_minute,
             requests_per_hour=settings.requests_per_hour,
             logo_url=settings.logo_url,

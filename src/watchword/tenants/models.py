@@ -52,6 +52,7 @@ class TenantSettings(msgspec.Struct, frozen=True, kw_only=True):
     require_verified_email: bool = False
     client_registration: ClientRegistration = "off"
     client_metadata_documents: bool = False
+    dpop_nonces: bool = False
     requests_per_minute: int | None = None
     requests_per_hour: int | None = None
     logo_url: str | None = None
@@ -111,6 +112,7 @@ class SettingsChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     require_verified_email: bool | UnsetType = UNSET
     client_registration: ClientRegistration | UnsetType = UNSET
     client_metadata_documents: bool | UnsetType = UNSET
+    dpop_nonces: bool | UnsetType = UNSET
     requests_per_minute: RequestsPerMinute | UnsetType | None = UNSET
     requests_per_hour: RequestsPerHour | UnsetType | None = UNSET
     logo_url: LogoUrl | UnsetType | None = UNSET
@@ -183,6 +185,7 @@ class SettingsAnswer(msgspec.Struct, rename="camel", kw_only=True):
     require_verified_email: bool
     client_registration: ClientRegistration
     client_metadata_documents: bool
+    dpop_nonces: bool
     requests_per_minute: int | None
     requests_per_hour: int | None
     logo_url: str | None

@@ -13,7 +13,7 @@ VARY: Final = b"vary: Origin\r\n"
 """On every answer, allowed or not: a cache must not give one origin's answer to another."""
 
 _EXPOSED: Final = (
-    b"access-control-expose-headers: ETag, Idempotent-Replayed, Retry-After, WWW-Authenticate, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining,"
+    b"access-control-expose-headers: DPoP-Nonce, ETag, Idempotent-Replayed, Retry-After, WWW-Authenticate, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining,"
     b" X-RateLimit-Reset, X-RateLimit-Window, RateLimit, RateLimit-Policy, X-Usage-Limit, X-Usage-Current,"
     b" X-Usage-Remaining\r\n"
 )

@@ -52,8 +52,11 @@ class DpopKey:
         """Write the pair down, private half included, in PKCS #8."""
         return self._pair.as_pem(private=True).decode()
 
-    def proof(self, method: str, url: str, *, token: str | None = None) -> str:
-        """Sign the proof for one request, and for the credential that is sent with it (RFC 9449 §4.2)."""
+    def proof(self, method: str, url: str, *, token: str | None = None, nonce: str | None = None) -> str:
+        """Sign the proof for one request, and for the credential that is sent with it (RFC 9449 §4.2).
+
+        ``nonce`` is what the server sent in ``DPoP-Nonce``, where it wants one (§8).
+        """
         claims: dict[str, Any] = {
             "jti": secrets.token_urlsafe(_JTI_BYTES),
             "htm": method,
@@ -62,6 +65,8 @@ class DpopKey:
         }
         if token is not None:
             claims["ath"] = base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).rstrip(b"=").decode()
+        if nonce is not None:
+            claims["nonce"] = nonce
         header = {"typ": "dpop+jwt", "alg": _ALGORITHM, "jwk": self.public_jwk}
         return jwt.encode(header, claims, self._pair, algorithms=[_ALGORITHM])
 
