@@ -1,7 +1,8 @@
-"""Memory that is free goes back to the system."""
+"""Memory that is free goes back to the system, and is looked for no oftener than it is found."""
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
@@ -50,3 +51,18 @@ def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.undo()
     monkeypatch.setattr(sys, "platform", "darwin")
     assert heap._find_glibc.__wrapped__() is None
+
+
+def test_cycles_are_looked_for_less_often_while_it_serves_alone() -> None:
+    """The interpreter's own measure is back when serving ends."""
+    before = gc.get_threshold()
+    with heap.collected_seldom():
+        assert gc.get_threshold()[0] > before[0]
+    assert gc.get_threshold() == before
+
+
+def test_what_the_start_made_is_not_looked_through_again() -> None:
+    """A thing that was there before stands in no generation that is collected."""
+    made_by_start = {"an": ["object"]}
+    with heap.collected_seldom():
+        assert not any(thing is made_by_start for thing in gc.get_objects())

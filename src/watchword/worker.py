@@ -49,16 +49,17 @@ async def serve_application(
     try:
         await prepare(application)
         warming.start()
-        await serve(
-            application,
-            settings,
-            sockets,
-            certificate=certificate,
-            log=application.log,
-            clock=application.clock,
-            on_ready=on_ready,
-            on_stopping=application.end_streams,
-        )
+        with heap.collected_seldom():
+            await serve(
+                application,
+                settings,
+                sockets,
+                certificate=certificate,
+                log=application.log,
+                clock=application.clock,
+                on_ready=on_ready,
+                on_stopping=application.end_streams,
+            )
     finally:
         warming.cancel()
         await application.close()

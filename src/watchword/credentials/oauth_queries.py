@@ -170,7 +170,7 @@ async def find_opaque_claims(reader: Reader, token_key: bytes) -> str | None:
 
 async def insert_opaque_tokens(tx: Transaction, tokens: Sequence[StoredOpaqueToken]) -> None:
     """Store opaque access tokens."""
-    await tx.execute_many(_INSERT_OPAQUE, [tuple(token) for token in tokens])
+    await tx.execute_many(_INSERT_OPAQUE, tokens)
 
 
 async def insert_revoked_token(tx: Transaction, jti: str, expires_at_ms: int) -> bool:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Any, Final
 
 import apsw
@@ -21,6 +22,7 @@ from watchword.db.generations import Generations
 from watchword.db.parameters import require_storable
 from watchword.db.sqlite_errors import SqliteErrors, unavailable
 from watchword.db.sqlite_file import SqliteFile
+from watchword.db.sqlite_rows import ROWS_MAX, text_of_rows
 from watchword.errors import InternalError, UnavailableError, WatchwordError
 
 _WAITING_MAX: Final = 10_000
@@ -187,22 +189,29 @@ class SqliteTransaction:
 
     async def fetch_row(self, statement: Statement, *parameters: Value) -> Row | None:
         """Return the first row, or None."""
-        rows = self._run(statement, parameters)
+        rows = self._run(statement.sqlite, parameters)
         return rows[0] if rows else None
 
     async def fetch_rows(self, statement: Statement, *parameters: Value) -> Sequence[Row]:
         """Return all rows."""
-        return self._run(statement, parameters)
+        return self._run(statement.sqlite, parameters)
 
     async def execute(self, statement: Statement, *parameters: Value) -> int:
         """Run a change and return how many rows it touched."""
-        self._run(statement, parameters)
+        self._run(statement.sqlite, parameters)
         return self._connection.changes()
 
     async def execute_many(self, statement: Statement, rows: Sequence[tuple[Value, ...]]) -> None:
-        """Run a change once for each row of parameters."""
-        for row in rows:
-            self._run(statement, row)
+        """Run a change once for each row of parameters, or once for many where it inserts one."""
+        for begin in range(0, len(rows), ROWS_MAX):
+            some = rows[begin : begin + ROWS_MAX]
+            text = text_of_rows(statement.sqlite, len(some))
+            # Rows of several widths could add up: each is then refused or taken by itself.
+            if text is None or len(set(map(len, some))) > 1:
+                for row in some:
+                    self._run(statement.sqlite, row)
+            else:
+                self._run(text, tuple(chain.from_iterable(some)))
 
     def withdraw(self, *subjects: str) -> None:
         """Name subjects whose remembered proofs end at commit."""
@@ -213,12 +222,12 @@ class SqliteTransaction:
         if self.lost is None:
             self.lost = InternalError(cause="the transaction has ended")
 
-    def _run(self, statement: Statement, parameters: tuple[Value, ...]) -> Sequence[Row]:
+    def _run(self, text: str, parameters: tuple[Value, ...]) -> Sequence[Row]:
         if self.lost is not None:
             raise self.lost
         try:
             require_storable(parameters)
-            return self._connection.execute(statement.sqlite, parameters).fetchall()
+            return self._connection.execute(text, parameters).fetchall()
         except WatchwordError as error:
             self.lost = error
             raise
