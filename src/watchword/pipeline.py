@@ -39,7 +39,7 @@ from watchword.limits.limiter import Limiter, verdict_lines
 from watchword.observe import Log, RequestLine
 from watchword.wire.client_address import address_bucket
 from watchword.wire.cors import VARY, allowed_lines, preflight_response
-from watchword.wire.form_body import parse_form, require_form_type
+from watchword.wire.form_body import read_form
 from watchword.wire.json_body import decode_struct, require_json_type
 from watchword.wire.pages import Pages
 from watchword.wire.problems import problem_response
@@ -156,9 +156,7 @@ class Pipeline:
         if route.query is not None:
             call.query = parse_query(request.query, route.query)
         if route.form is not None:
-            require_form_type(request.header(b"content-type"))
-            body = request.whole_body
-            call.body = parse_form(await request.body() if body is None else body, route.form)
+            call.body = await read_form(request, route.form)
         elif route.body is not None:
             call.body = await _read_json(request, route)
         return await route.handler(call)

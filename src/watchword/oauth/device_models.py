@@ -8,7 +8,7 @@ from watchword.concealed import Concealed
 from watchword.oauth.models import ClientCredentials
 
 
-class DeviceRequest(ClientCredentials, kw_only=True):
+class DeviceRequest(ClientCredentials, frozen=True, kw_only=True):
     """The form of the device authorization endpoint (RFC 8628 §3.1, RFC 8707 §2)."""
 
     scope: str | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from watchword.credentials.access_token import IssuerNames
 from watchword.oauth.grant import GrantContext
 from watchword.oauth.issue import TokenIssuer, Wanted
@@ -9,6 +11,8 @@ from watchword.oauth.models import OAuthClient, TokenAnswer, TokenRequest
 from watchword.oauth.resources import require_resources
 from watchword.oauth.scopes import IDENTITY_SCOPES, require_scopes
 from watchword.oauth_errors import InvalidScopeError, UnauthorizedClientError
+
+_OF_USERS: Final = frozenset(IDENTITY_SCOPES)
 
 
 class ClientCredentialsGrant:
@@ -42,6 +46,8 @@ class ClientCredentialsGrant:
 
 
 def _require_own(scopes: tuple[str, ...], asked: str | None) -> tuple[str, ...]:
+    if _OF_USERS.isdisjoint(scopes):
+        return scopes
     own = tuple(scope for scope in scopes if scope not in IDENTITY_SCOPES)
     if asked and len(own) < len(scopes):
         raise InvalidScopeError("This grant has no user to tell of")

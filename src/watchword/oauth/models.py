@@ -121,7 +121,7 @@ class ClientSecret(msgspec.Struct, frozen=True):
         return f"ClientSecret({self.id!r})"
 
 
-class ClientCredentials(msgspec.Struct, kw_only=True):
+class ClientCredentials(msgspec.Struct, frozen=True, kw_only=True):
     """The fields of a form by which a client names and proves itself (RFC 6749 §2.3.1, RFC 7521 §4.2)."""
 
     client_id: str | None = None
@@ -133,7 +133,7 @@ class ClientCredentials(msgspec.Struct, kw_only=True):
         return f"{type(self).__name__}(client_id={self.client_id!r})"
 
 
-class TokenRequest(ClientCredentials, kw_only=True):
+class TokenRequest(ClientCredentials, frozen=True, kw_only=True):
     """The form of the token endpoint (RFC 6749 §4, RFC 7636 §4.5, RFC 8628 §3.4, RFC 8693 §2.1, RFC 8707 §2.2)."""
 
     grant_type: str | None = None
@@ -155,7 +155,7 @@ class TokenRequest(ClientCredentials, kw_only=True):
         return f"TokenRequest(grant_type={self.grant_type!r}, client_id={self.client_id!r})"
 
 
-class PresentedToken(ClientCredentials, kw_only=True):
+class PresentedToken(ClientCredentials, frozen=True, kw_only=True):
     """The form of introspection and revocation (RFC 7662 §2.1, RFC 7009 §2.1)."""
 
     token: str | None = None
@@ -360,7 +360,7 @@ class StoredCode(msgspec.Struct, frozen=True, kw_only=True):
     jkt: str | None
 
 
-class LogoutRequest(msgspec.Struct, kw_only=True):
+class LogoutRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a client asks at the end of a session (OpenID Connect RP-Initiated Logout §2).
 
     Shapes: ``ticket`` is our own word that the client has just shown the ID token, which came as a form.
@@ -377,7 +377,7 @@ class LogoutRequest(msgspec.Struct, kw_only=True):
         return f"{type(self).__name__}(client_id={self.client_id!r})"
 
 
-class LogoutDecision(LogoutRequest, kw_only=True):
+class LogoutDecision(LogoutRequest, frozen=True, kw_only=True):
     """What the user decided about it on our page."""
 
     form_token: str | None = None
