@@ -34,6 +34,23 @@ def test_pushed(instance: Instance, node: Node, script: str, tenant: str) -> Non
     assert told["status"] == 200
 
 
+def test_a_request_object_is_refused(instance: Instance, node: Node) -> None:
+    """Both clients read a clear error where they send a signed request object (RFC 9101, OIDC Core §3.1.2.6)."""
+    client = instance.register(grants=GRANTS, redirect_uris=[CALLBACK])
+    told = node(
+        "request_object.mjs",
+        issuer=instance.url,
+        client_id=client.id,
+        client_secret=client.secret,
+        redirect_uri=CALLBACK,
+        scope="openid",
+    )
+    assert {way: refused["error"] for way, refused in told.items()} == {
+        "read": "request_not_supported",
+        "pushed": "request_not_supported",
+    }
+
+
 @pytest.mark.parametrize("pushed", [False, True])
 @pytest.mark.parametrize("script", NPM_SCRIPTS)
 def test_bound_to_a_key(instance: Instance, node: Node, script: str, pushed: bool) -> None:  # noqa: FBT001 - a parameter
