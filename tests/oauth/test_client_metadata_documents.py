@@ -278,6 +278,15 @@ async def test_each_address_names_so_many_new_documents(api: Api) -> None:
     assert (elsewhere.status_code, elsewhere.json()["error"]) == (401, "invalid_client")
 
 
+@pytest.mark.parametrize("doors", ["sqlite"], indirect=True)
+async def test_processes_hold_one_share_together(doors: tuple[Api, Api]) -> None:
+    """Whoever asks several processes in turn has one share at all of them."""
+    await allow(doors[0], client_metadata_documents=True)
+    both = [seen_from(api, "198.51.100.7") for api in doors]
+    tried = [await both[number % 2].call("GET", authorize(nobody(number))) for number in range(22)]
+    assert [answer.status_code for answer in tried] == [400] * 20 + [429] * 2
+
+
 async def test_an_exhausted_address_still_uses_what_is_known(api: Api, site: Site, clock: SetClock) -> None:
     """Where an address has used up its share, clients that are known here serve its users on, also past their hour."""
     client_id = site.url(PATH)

@@ -12,11 +12,13 @@ from browser import Browser
 from oauth_pages_world import CALLBACK, authorize_path, sign_in
 from oauth_tenants import allow
 from support import SetClock
+from watchword.api_keys.models import CreateKey
 from watchword.audit.events import Event
-from watchword.db.database import Statement
+from watchword.db.database import Statement, Transaction
 from watchword.oauth import unused_clients
+from watchword.oauth.queries_requests import insert_request
 from watchword.oauth.unused_clients import Room, Waiting, find_crowd, in_order_of_giving_way
-from world import Api
+from world import OPERATOR, Api
 
 REGISTER = "/t/tenant-a/oauth/register"
 WANTED = {
@@ -122,6 +124,27 @@ async def test_a_flood_pushes_out_its_own(door: Api) -> None:
     assert not any([await is_there(door, one) for one in flood[:-2]])
 
 
+async def test_whoever_holds_a_key_needs_no_share(door: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that registers with a key of the tenant's makes many clients from one address, up to the tenant's bound."""
+    monkeypatch.setattr(unused_clients, "ROOM_WITH_KEY", Room(tenant=5, bucket=5, near=5, far=5))
+    await allow(door, client_registration="token")
+    issued = await door.application.api_keys.create(
+        door.world.tenants["a"],
+        "live",
+        CreateKey(name="registrations", kind="secret", scopes=["clients:write"]),
+        actor=OPERATOR,
+        now_ms=door.application.clock.now_ms(),
+    )
+    headers = {"authorization": f"Bearer {issued.text}"}
+    answers = [await door.call("POST", REGISTER, json=WANTED, headers=headers) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [201] * 6
+    row = await door.application.database.fetch_row(
+        Statement("SELECT count(*) FROM oauth_clients WHERE source = 'registration'")
+    )
+    assert row is not None
+    assert row[0] == 5
+
+
 async def test_who_gave_way_is_nobody_and_registers_again(door: Api) -> None:
     """A client that gave way gets the answer of any unknown one, at the pages and at the token endpoint."""
     gone, *_ = await register_many(door, 4)
@@ -213,3 +236,42 @@ async def test_nobody_is_asked_about_a_client_that_just_gave_way(
     pages = (await asyncio.gather(*coming, *(register(stored_api) for _ in range(6))))[:3]
     for client_id, page in zip(clients, pages, strict=True):
         assert (page.status_code == 303) == await is_there(stored_api, client_id), page.text
+
+
+_WAITS_FOR_A_LOCK = Statement(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
+
+async def test_who_begins_just_before_keeps_the_client(
+    postgres_api: Api, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that is being stored when its client should give way is waited for, and then keeps it."""
+    monkeypatch.setattr(unused_clients, "ROOM", Room(bucket=1))
+    await allow(postgres_api, client_registration="open")
+    (client_id,) = await register_many(postgres_api, 1)
+    database, tenant_id = postgres_api.application.database, postgres_api.world.tenants["a"]
+    stored, go_on = asyncio.Event(), asyncio.Event()
+
+    async def begin(tx: Transaction) -> None:
+        now_ms, until_ms = clock.now_ms(), clock.now_ms() + 60_000
+        names = {"tenant_id": tenant_id, "client_id": client_id, "parameters": "{}"}
+        await insert_request(tx, b"h", "page", **names, now_ms=now_ms, expires_at_ms=until_ms)
+        stored.set()
+        await go_on.wait()
+
+    async def until_it_waits() -> None:
+        while True:
+            row = await database.fetch_row(_WAITS_FOR_A_LOCK)
+            if row is not None and row[0] > 0:
+                return
+            await asyncio.sleep(0.005)
+
+    beginning = asyncio.create_task(database.transaction(begin))
+    await stored.wait()
+    newcomer = asyncio.create_task(register(postgres_api))
+    await asyncio.wait_for(until_it_waits(), 30)
+    go_on.set()
+    await beginning
+    assert (await newcomer).status_code == 429
+    assert await is_there(postgres_api, client_id)

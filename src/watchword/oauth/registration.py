@@ -36,7 +36,7 @@ from watchword.oauth.registered_metadata import (
     renew_client,
     require_metadata,
 )
-from watchword.oauth.unused_clients import make_room
+from watchword.oauth.unused_clients import make_room, make_room_for_known
 from watchword.oauth_errors import (
     ClientRegistrationClosedError,
     InvalidClientMetadataError,
@@ -85,12 +85,13 @@ class Registrations:
         await self._require_may_register(tenant, token, now_ms)
         wanted = require_metadata(metadata, "registration")
         client, came_from = _client_of(tenant, wanted, now_ms), address_bucket(address)
+        make_room_for_it = make_room if tenant.settings.client_registration == "open" else make_room_for_known
         registration_token = make_client_secret()
         secret = make_secret(now_ms) if has_secrets(client.kind, client.settings) else None
 
         async def store(tx: Transaction) -> str | None:
             await lock_tenant(tx, tenant.id)
-            gone = await make_room(tx, tenant.id, "registration", came_from=came_from, now_ms=now_ms)
+            gone = await make_room_for_it(tx, tenant.id, "registration", came_from=came_from, now_ms=now_ms)
             token_hash = hash_client_secret(registration_token)
             await insert_client(tx, client, registration_hash=token_hash, came_from=came_from)
             if secret is not None:

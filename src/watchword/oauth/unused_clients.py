@@ -43,6 +43,9 @@ class Room(msgspec.Struct, frozen=True):
 
 ROOM: Final = Room()
 
+ROOM_WITH_KEY: Final = Room(bucket=UNUSED_MAX, near=UNUSED_MAX, far=UNUSED_MAX)
+"""Whoever registers with a key of the tenant's own is no stranger: a program may make many, and from one address."""
+
 
 class Waiting(msgspec.Struct, frozen=True):
     """A client that waits for its first user; ``is_pending`` while somebody is being asked about it."""
@@ -60,8 +63,25 @@ async def make_room(
     Raises:
         RateLimitExceededError: there is none, as somebody is being asked about each that could give way.
     """
+    return await _make_room(tx, ROOM, tenant_id, source, came_from, now_ms)
+
+
+async def make_room_for_known(
+    tx: Transaction, tenant_id: str, source: ClientSource, *, came_from: str, now_ms: int
+) -> str | None:
+    """Make room as ``make_room`` does, for a newcomer that brought a key of the tenant's: the tenant's bound alone holds.
+
+    Raises:
+        RateLimitExceededError: as there.
+    """
+    return await _make_room(tx, ROOM_WITH_KEY, tenant_id, source, came_from, now_ms)
+
+
+async def _make_room(
+    tx: Transaction, room: Room, tenant_id: str, source: ClientSource, came_from: str, now_ms: int
+) -> str | None:
     waiting = [Waiting(*row) for row in await list_waiting(tx, tenant_id, source, now_ms)]
-    crowd = find_crowd(waiting, came_from, ROOM)
+    crowd = find_crowd(waiting, came_from, room)
     if crowd is None:
         return None
     for candidate in in_order_of_giving_way(crowd):
