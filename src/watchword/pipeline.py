@@ -136,15 +136,14 @@ class Pipeline:
         match = self._routes.match(request.method, request.path)
         route = progress.route = match.route
         require_slug(match.parameters)
-        if request.is_in_clear and request.path.startswith(_CARRYING_CREDENTIALS):
-            raise InsecureTransportError
+        _require_private_way(request)
         if route.limit is not None:
             await self._limiter.require_attempt(route.limit, bucket, now_ms)
-        identity = progress.identity = (
-            None
-            if route.callers in PROVED_BY_ENDPOINT
-            else self._identifier.recall(request, now_ms) or await self._identify(request, route, now_ms)
-        )
+        is_named = route.callers not in PROVED_BY_ENDPOINT
+        recalled = self._identifier.recall(request, now_ms) if is_named else None
+        if isinstance(recalled, WatchwordError):
+            return self._refuse(request, recalled, now_ms, progress)
+        identity = progress.identity = recalled or (await self._identify(request, route, now_ms) if is_named else None)
         if identity is not None:
             self._audit.note_use(identity.caller.credential_id, now_ms)
             if self._limiter.is_limited(identity.limited):
@@ -264,6 +263,11 @@ class Pipeline:
                 progress.reason,
             )
         )
+
+
+def _require_private_way(request: Request) -> None:
+    if request.is_in_clear and request.path.startswith(_CARRYING_CREDENTIALS):
+        raise InsecureTransportError
 
 
 def _make_call(request: Request, match: Match, identity: Identity | None, now_ms: int) -> Call:

@@ -10,6 +10,7 @@ import pytest
 
 from support import SetClock
 from watchword.app import Application
+from watchword.callers.presented import read_only_header
 from watchword.credentials.api_key import hash_key, make_key
 from watchword.db.database import Statement, Transaction
 from watchword.observe import Log
@@ -322,6 +323,39 @@ async def test_a_forged_token_is_refused_each_time_alike(api: Api) -> None:
     assert await answered(api, forged, ME.encode()) == first
     assert (await answered(api, forged, PRODUCTS.encode()))[0] == 401
     assert (await answered(api, good, ME.encode()))[0] == 200
+
+
+def refused_head(api: Api, kind: str) -> Head:
+    if kind == "unknown":
+        return Head([(b"host", b"api.example"), (b"x-api-key", make_key("secret_key", "live").encode())])
+    *before, (name, value) = head_of(api, "admin_a").pairs
+    return Head([*before, (name, value[:-4] + (b"AAAA" if not value.endswith(b"AAAA") else b"BBBB"))])
+
+
+@pytest.mark.parametrize("kind", ["forged", "unknown"])
+async def test_a_refusal_is_the_same_in_full_when_it_is_said_again(api: Api, kind: str) -> None:
+    """Status, body, challenge of the route and logged reason do not tell whether they were worked out anew."""
+    head = refused_head(api, kind)
+
+    async def refused(head: Head, path: str) -> tuple[int, bytes, bytes, str]:
+        request = api.application.make_request("GET", path.encode(), head, peer="127.0.0.1", scheme="https")
+        response = await api.application.answer(request)
+        reason = api.log_text().rpartition('"reason":')[2]
+        return response.status, response.body, response.lines.replace(request.id.encode(), b""), reason
+
+    for path in (ME, PRODUCTS, ME, PRODUCTS):
+        assert await refused(head, path) == await refused(Head(head.pairs), path)
+
+
+@pytest.mark.parametrize("kind", ["forged", "unknown"])
+async def test_a_kept_refusal_holds_nothing_of_the_request(api: Api, kind: str) -> None:
+    """What is kept of a refusal was never raised, so it leads to no frame and to nothing that a frame knew."""
+    head = refused_head(api, kind)
+    for _ in range(2):
+        assert (await answered(api, head, ME.encode()))[0] == 401
+    error = read_only_header(api.application.make_request("GET", b"/", head, peer="", scheme="https")).refused
+    assert error is not None
+    assert (error.__traceback__, error.__context__) == (None, None)
 
 
 async def test_a_refusal_ends_with_its_reason(api: Api, clock: SetClock) -> None:

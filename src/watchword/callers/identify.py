@@ -54,10 +54,14 @@ class Identity(msgspec.Struct, frozen=True):
     access: AccessProof | None = None
 
 
-class _Remembered(msgspec.Struct, frozen=True):
-    """An identity that one header alone gave, None for an expired token's, and when that holds, in Unix milliseconds."""
+Refusal = NotAuthenticatedError | ExpiredSessionTokenError
+"""An error that was raised a moment ago and is answered again. It is not raised again: it would keep what it passed."""
 
-    identity: Identity | None
+
+class _Remembered(msgspec.Struct, frozen=True):
+    """What one header alone gave, an identity or its refusal, and when that holds, in Unix milliseconds."""
+
+    outcome: Identity | ExpiredSessionTokenError
     from_ms: int
     until_ms: int
 
@@ -90,24 +94,21 @@ class Identifier:
         self._tenants = tenants
         self._remembered = remembered
 
-    def recall(self, request: Request, now_ms: int) -> Identity | None:
-        """Return whom this request's one deciding header named a moment ago, or None: then ``identify`` has to.
+    def recall(self, request: Request, now_ms: int) -> Identity | Refusal | None:
+        """Return what this request's one deciding header gave a moment ago, or None: then ``identify`` has to look.
 
-        Raises:
-            NotAuthenticatedError: that header was refused, and nothing has come that could change it.
-            ExpiredSessionTokenError: it named a session whose token has expired.
+        That is whom it named, that it proves nobody and nothing has come that could change it, or that it named a
+        session whose token has expired.
         """
         only = read_only_header(request)
         if only.digest is None:
             return None
         if only.refused is not None and (only.refused_at is None or only.refused_at == self._database.commits()):
-            raise NotAuthenticatedError(reason=only.refused)
+            return only.refused
         remembered = self._remembered.find(only.digest, _Remembered)
         if remembered is None or not remembered.from_ms <= now_ms < remembered.until_ms:
             return None
-        if remembered.identity is None:
-            raise ExpiredSessionTokenError
-        return remembered.identity
+        return remembered.outcome
 
     async def identify(self, request: Request, now_ms: int) -> Identity | None:
         """Return who is calling, or None when the request carries no credential at all.
@@ -125,11 +126,12 @@ class Identifier:
             identity = await self._prove(request, now_ms, self._require_key)
         except NotAuthenticatedError as error:
             if digest is not None and (error.is_final or (error.is_of_store and commits is not None)):
-                only.refused, only.refused_at = error.cause, None if error.is_final else commits
+                only.refused = NotAuthenticatedError(reason=error.cause)
+                only.refused_at = None if error.is_final else commits
             raise
         except ExpiredSessionTokenError as error:
             if digest is not None:
-                kept = _Remembered(None, error.from_ms, error.until_ms)
+                kept = _Remembered(ExpiredSessionTokenError(), error.from_ms, error.until_ms)
                 self._remembered.remember(digest, kept, error.subjects, mark=mark)
             raise
         if identity is not None and digest is not None:
@@ -141,7 +143,8 @@ class Identifier:
 
         A proof of a public key counts once (RFC 9449 §11.1), and did then.
         """
-        return self.recall(request, now_ms) or await self._prove(request, now_ms, _believe_shown)
+        recalled = self.recall(request, now_ms)
+        return recalled if isinstance(recalled, Identity) else await self._prove(request, now_ms, _believe_shown)
 
     async def _prove(self, request: Request, now_ms: int, require_key: _RequireKey) -> Identity | None:
         presented = read_credentials(request)

@@ -51,12 +51,12 @@ class Presented(msgspec.Struct):
 class OnlyHeader(msgspec.Struct):
     """The digest of the one header that decides, None where there is none or more than one, and how it was refused.
 
-    ``refused`` is why the header proves nobody, None where that is not known: as long as the database's commits stand
-    at ``refused_at``, for ever where that is None.
+    ``refused`` answers that the header proves nobody, None where that is not known: as long as the database's commits
+    stand at ``refused_at``, for ever where that is None.
     """
 
     digest: bytes | None
-    refused: str | None = None
+    refused: NotAuthenticatedError | None = None
     refused_at: bytes | None = None
 
 
