@@ -35,6 +35,7 @@ class OAuthEntrance:
             # With bounds of their own: strangers' documents must not use up what known clients need.
             keys=ClientKeys(keys, strangers=keys_of_strangers),
             remembered=foundation.proofs,
+            limiter=foundation.limiter,
             audit=audit,
         )
         self.registrations = Registrations(database, names, api_keys=foundation.api_key_prover, audit=audit)

@@ -22,6 +22,7 @@ from watchword.credentials.client_assertion import ASSERTION_TYPE, Assertion, Cl
 from watchword.credentials.client_secret import is_client_secret
 from watchword.credentials.verified import VerifiedCache
 from watchword.db.database import Database
+from watchword.limits.limiter import Limiter
 from watchword.oauth.client_keys import ClientKeys
 from watchword.oauth.client_metadata_documents import ClientFinder
 from watchword.oauth.fapi import is_fapi, require_fapi_assertion
@@ -73,6 +74,7 @@ class ClientAuthentication:
         assertions: ClientAssertions,
         keys: ClientKeys,
         remembered: VerifiedCache,
+        limiter: Limiter,
         audit: AuditWriter,
     ) -> None:
         self._database = database
@@ -81,6 +83,7 @@ class ClientAuthentication:
         self._assertions = assertions
         self._keys = keys
         self._remembered = remembered
+        self._limiter = limiter
         self._audit = audit
 
     async def require_client(self, call: Call, form: ClientCredentials) -> OAuthClient:
@@ -90,6 +93,7 @@ class ClientAuthentication:
             InvalidClientError: unknown, disabled, not proved, not by the way this client has to take, or another
                 tenant's than the path names.
             InvalidOAuthRequestError: two ways at once, or a secret in the query.
+            RateLimitExceededError: the tenant's limit is used up; a public client, which anybody can name, uses none of it.
             UnavailableError: the database cannot be asked.
         """
         request, now_ms = call.request, call.now_ms
@@ -97,6 +101,9 @@ class ClientAuthentication:
         client = self._recall(presented, now_ms) or await self._require_proved(presented, request, now_ms)
         if call.parameters.get("tenant", client.tenant_slug) != client.tenant_slug:
             raise InvalidClientError(cause="the client is another tenant's")
+        limited = client.limited
+        if limited is not None and self._limiter.is_limited(limited) and client.kind == "confidential":
+            await self._limiter.require_caller(limited, now_ms)
         return client
 
     async def require_confidential_client(self, call: Call, form: ClientCredentials) -> OAuthClient:

@@ -90,17 +90,16 @@ class MetadataDocuments:
 
     async def _store(
         self, tx: Transaction, client: OAuthClient, came_from: str, expires_at_ms: int, now_ms: int
-    ) -> OAuthClient:
+    ) -> OAuthClient | None:
         await lock_tenant(tx, client.tenant_id)
         uri = client.settings.document_uri or ""
-        first = await find_document_client(tx, client.tenant_id, uri)
-        if first is not None:
-            # Another process was first.
-            return first.client
-        await make_room(tx, client.tenant_id, client.source, came_from=came_from, now_ms=now_ms)
-        await insert_client(tx, client, came_from=came_from)
-        await insert_document(tx, client.tenant_id, uri, client.id, now_ms=now_ms, expires_at_ms=expires_at_ms)
-        return client
+        # Another process may have been first.
+        if await find_document_client(tx, client.tenant_id, uri) is None:
+            await make_room(tx, client.tenant_id, client.source, came_from=came_from, now_ms=now_ms)
+            await insert_client(tx, client, came_from=came_from)
+            await insert_document(tx, client.tenant_id, uri, client.id, now_ms=now_ms, expires_at_ms=expires_at_ms)
+        stored = await find_document_client(tx, client.tenant_id, uri)
+        return None if stored is None else stored.client
 
 
 class ClientFinder:

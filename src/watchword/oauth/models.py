@@ -11,6 +11,7 @@ from watchword.concealed import Concealed
 from watchword.credentials.access_token import ActingParty, Confirmation
 from watchword.credentials.scope_sets import is_covered
 from watchword.credentials.signing import SigningAlgorithm
+from watchword.limits.limiter import Limited
 
 GrantType = Literal[
     "client_credentials",
@@ -74,7 +75,7 @@ class OAuthClient(msgspec.Struct, frozen=True, kw_only=True):
     """A stored client with what of its tenant is needed to serve it.
 
     Shapes: ``scopes`` is None when nothing narrows the client; times are Unix milliseconds; ``tenant_wants_nonces`` in
-    DPoP proofs.
+    DPoP proofs; ``limited`` is what limits see of it, None for one that is being made.
     """
 
     id: str
@@ -92,6 +93,7 @@ class OAuthClient(msgspec.Struct, frozen=True, kw_only=True):
     disabled_at_ms: int | None
     tenant_disabled_at_ms: int | None
     tenant_wants_nonces: bool = False
+    limited: Limited | None = None
 
     @property
     def client_id(self) -> str:

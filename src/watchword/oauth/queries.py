@@ -10,11 +10,12 @@ import msgspec
 
 from watchword.credentials.queries import Reader, ServedSettings
 from watchword.db.database import Row, Statement
+from watchword.limits.limiter import Limited
 from watchword.oauth.models import ClientSecret, ClientSettings, OAuthClient
 
 CLIENT_COLUMNS: Final = (
     "c.id, c.tenant_id, t.slug, c.mode, c.name, c.kind, c.source, c.grants, c.scopes, c.settings, c.created_at, "
-    "c.updated_at, c.disabled_at, t.disabled_at, t.settings"
+    "c.updated_at, c.disabled_at, t.disabled_at, t.settings, t.plan"
 )
 CLIENT_TABLES: Final = "oauth_clients c JOIN tenants t ON t.id = c.tenant_id"
 """What ``client_of`` reads, and where it stands."""
@@ -39,6 +40,7 @@ async def list_secrets(reader: Reader, client_id: str) -> list[ClientSecret]:
 
 def client_of(row: Row) -> OAuthClient:
     """Name a row of this file's column list."""
+    tenant = msgspec.json.decode(cast("str", row[14]), type=ServedSettings)
     return OAuthClient(
         id=row[0],
         tenant_id=row[1],
@@ -54,7 +56,8 @@ def client_of(row: Row) -> OAuthClient:
         updated_at_ms=row[11],
         disabled_at_ms=row[12],
         tenant_disabled_at_ms=row[13],
-        tenant_wants_nonces=msgspec.json.decode(cast("str", row[14]), type=ServedSettings).dpop_nonces,
+        tenant_wants_nonces=tenant.dpop_nonces,
+        limited=Limited(row[1], row[15], row[0], None, tenant.requests_per_minute, tenant.requests_per_hour),
     )
 
 
