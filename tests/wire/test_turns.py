@@ -75,6 +75,7 @@ async def test_what_waits_goes_on_in_its_order_and_some_of_it_in_each_turn() -> 
     """What is put off is begun in the order of coming, one in each turn where one takes all its time."""
     clock, done = Nanoseconds(), list[int]()
     turns, loop = Turns(clock_ns=clock), asyncio.get_running_loop()
+    turns.sees_read = True
 
     def work(number: int) -> None:
         done.append(number)
@@ -83,11 +84,29 @@ async def test_what_waits_goes_on_in_its_order_and_some_of_it_in_each_turn() -> 
     for number in range(3):
         turns.put_off(lambda number=number: work(number), loop)  # type: ignore[misc] # mypy takes the default for an argument
     seen = []
-    for _ in range(4):
-        assert turns.is_used_up(loop.time()) is (len(done) < 3)
+    for _ in range(3):
+        assert turns.is_used_up(loop.time())
         await asyncio.sleep(0)
         seen.append(list(done))
-    assert seen == [[0], [0, 1], [0, 1, 2], [0, 1, 2]]
+    assert seen == [[0], [0, 1], [0, 1, 2]]
+    assert not turns.is_used_up(loop.time() + 1), "nothing waits any more"
+
+
+async def test_nothing_is_held_for_a_reader_who_left() -> None:
+    """Where nobody reads any more all that waits goes on at once, so that nothing more has to wait behind it."""
+    clock, done = Nanoseconds(), list[int]()
+    turns, loop = Turns(clock_ns=clock), asyncio.get_running_loop()
+
+    def work(number: int) -> None:
+        done.append(number)
+        clock.now_ns += MILLISECOND_NS
+
+    for number in range(3):
+        turns.put_off(lambda number=number: work(number), loop)  # type: ignore[misc] # mypy takes the default for an argument
+    assert turns.is_used_up(loop.time()), "something waits"
+    await asyncio.sleep(0)
+    assert done == [0, 1, 2]
+    assert not turns.is_used_up(loop.time())
 
 
 async def test_a_fault_in_one_holds_none_of_the_others() -> None:

@@ -42,20 +42,24 @@ class Turns:
                 self._watched_since = turn
         if self._waiting:
             return True
-        return now_ns >= self._until_ns and (self.sees_read or self._somebody_read)
+        return now_ns >= self._until_ns and self._leaves_room()
 
     def put_off(self, go_on: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
-        """Call in one of the next turns, in the order of coming; at least one in each."""
+        """Call in one of the next turns, in the order of coming; at least one in each, and all where nobody reads."""
         if not self._waiting:
             loop.call_soon(self._go_on, loop)
         self._waiting.append(go_on)
+
+    def _leaves_room(self) -> bool:
+        """Say whether somebody reads, for whom room is to be left."""
+        return self.sees_read or self._somebody_read
 
     def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
         self._turn, self._until_ns = loop.time(), self._clock_ns() + _TURN_NS
         try:
             while self._waiting:
                 self._waiting.popleft()()
-                if self._clock_ns() >= self._until_ns:
+                if self._leaves_room() and self._clock_ns() >= self._until_ns:
                     break
         finally:
             if self._waiting:
