@@ -91,4 +91,6 @@ def _refuse(waiting: _Waiting, error: Exception) -> None:
 
 def _refuse_rest(left: list[_Waiting]) -> None:
     for waiting in left:
-        _refuse(waiting, UnavailableError(cause="the storing of tokens was stopped"))
+        # Of nearly all it is known already: no error is made for those.
+        if not waiting.stored.done():
+            waiting.stored.set_exception(UnavailableError(cause="the storing of tokens was stopped"))
