@@ -15,12 +15,17 @@ VERIFIER = "a-verifier-that-is-long-enough-for-rfc-7636-4.1"
 NPM_SCRIPTS = ("authorization_code.mjs", "authorization_code_web_api.mjs")
 
 
-@pytest.mark.parametrize("tenant", ["a", "b"])
-def test_authlib(instance: Instance, tenant: str) -> None:
-    """Authlib makes the challenge, checks the state, redeems the code and reads the API in the person's place."""
-    client = instance.register(tenant, grants=GRANTS, redirect_uris=[CALLBACK])
+@pytest.mark.parametrize(("tenant", "kind"), [("a", "confidential"), ("b", "confidential"), ("b", "public")])
+def test_authlib(instance: Instance, tenant: str, kind: str) -> None:
+    """Authlib makes the challenge, redeems the code and reads the API in the person's place, also without a secret."""
+    client = instance.register(tenant, kind=kind, grants=GRANTS, redirect_uris=[CALLBACK])
     session = AuthlibSession(
-        client.id, client.secret, redirect_uri=CALLBACK, scope="products:read", code_challenge_method="S256"
+        client.id,
+        client.secret or None,
+        token_endpoint_auth_method=None if client.secret else "none",
+        redirect_uri=CALLBACK,
+        scope="products:read",
+        code_challenge_method="S256",
     )
     url, state = session.create_authorization_url(f"{instance.issuer(tenant)}/oauth/authorize", code_verifier=VERIFIER)
     callback = instance.person(f"viewer_{tenant}")(url)
