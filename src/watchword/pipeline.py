@@ -21,7 +21,7 @@ from watchword.callers.admission import PROVED_BY_ENDPOINT, is_open, require_adm
 from watchword.callers.call import Call
 from watchword.callers.challenges import Challenges
 from watchword.callers.csrf import own_origin, require_same_site
-from watchword.callers.identify import Identifier, Identity
+from watchword.callers.identify import Identifier, Identity, Refusal
 from watchword.callers.origins import OriginList
 from watchword.callers.presented import read_credentials
 from watchword.callers.tenant_path import enter_tenant_path, require_slug
@@ -56,6 +56,7 @@ _API_SECURITY_LINES: Final = (
 )
 _HSTS: Final = b"strict-transport-security: max-age=63072000; includeSubDomains\r\n"
 _CARRYING_CREDENTIALS: Final = ("/api/", "/oauth/", "/t/")
+_TOLD: Final = "the refusal as it was answered"
 _UNMATCHED: Final = "(no route)"
 _BEHIND_ID: Final = b"\r\n" + _API_SECURITY_LINES + VARY
 """What nearly every answer goes on with behind its request's id."""
@@ -73,6 +74,16 @@ class _Progress(msgspec.Struct):
     limit_lines: bytes = b""
     reason: str = ""
     tenant_slug: str | None = None
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """A refusal of some headers as it was answered at a route, before the lines that are each request's own."""
+
+    error: Refusal
+    route: Route | None
+    tenant_slug: str | None
+    reason: str
+    response: Response
 
 
 class Pipeline:
@@ -142,7 +153,7 @@ class Pipeline:
         is_named = route.callers not in PROVED_BY_ENDPOINT
         recalled = self._identifier.recall(request, now_ms) if is_named else None
         if isinstance(recalled, WatchwordError):
-            return self._refuse(request, recalled, now_ms, progress)
+            return self._refuse_again(request, recalled, now_ms, progress)
         identity = progress.identity = recalled or (await self._identify(request, route, now_ms) if is_named else None)
         if identity is not None:
             self._audit.note_use(identity.caller.credential_id, now_ms)
@@ -203,6 +214,21 @@ class Pipeline:
             tenant_slug=progress.tenant_slug,
         )
         return self._show(request, error, progress)
+
+    def _refuse_again(self, request: Request, error: Refusal, now_ms: int, progress: _Progress) -> Response:
+        """Refuse headers with the very error of a moment ago: of one route it is answered as it was then."""
+        derived, route = request.head.derived, progress.route
+        told = derived.get(_TOLD)
+        if (
+            not isinstance(told, _Told)
+            or told.error is not error
+            or told.route is not route
+            or told.tenant_slug != progress.tenant_slug
+        ):
+            response = self._refuse(request, error, now_ms, progress)
+            told = derived[_TOLD] = _Told(error, route, progress.tenant_slug, progress.reason, response)
+        progress.reason = told.reason
+        return Response(told.response.status, told.response.body, told.response.lines)
 
     def _fail(self, request: Request, error: Exception, now_ms: int, progress: _Progress) -> Response:
         # The trace without its values: a message may quote what the caller sent.
