@@ -97,6 +97,23 @@ async def test_strangers_use_up_no_fetch_of_an_administrators_client(
     assert [await ask(fetching, client, KEY) for client in clients] == [200, 401, 200]
 
 
+async def test_an_exhausted_address_is_refused_like_an_unknown_client(fetching: Api, site: Site) -> None:
+    """Whose share of fetches is used up gets 401, as a 429 would tell that there is such a client; known ones are served."""
+    application, tenant_id = fetching.application, fetching.world.tenants["a"]
+    for name in ("stranger", "honest"):
+        jwks = json.dumps({"keys": [KEY.jwk]}).encode()
+        site.answers[f"/{name}"] = answer_of(jwks, media_type="application/jwk-set+json")
+    uris = [*(f"https://127.0.0.1:1/{number}" for number in range(20)), site.url("/stranger"), site.url("/honest")]
+    clients = []
+    for uri in uris:
+        settings = ClientSettings(authentication_method="private_key_jwt", jwks_uri=uri)
+        clients.append(await add_client(application, tenant_id, settings=settings))
+    for stranger in clients[:-1]:
+        await application.database.transaction(lambda tx, id_=stranger: tx.execute(_SET_SOURCE, id_))  # type: ignore[misc] # bound at once
+    assert [await ask(fetching, client, KEY) for client in clients] == [401] * 21 + [200]
+    assert len(site.asked) == 1
+
+
 async def test_a_flood_of_registrations_locks_nobody_out(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Registrations that nobody used make room for the next, once the bound is reached (RFC 7591 §5)."""
     monkeypatch.setattr(unused_clients, "ROOM", Room(tenant=2))
