@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from measured_rows import MeasuredRows
 from postgres_server import TEMPLATE, PostgresServer, run_elsewhere
 from watchword.db.database import Database
 from watchword.db.generations import Generations
@@ -27,9 +28,10 @@ settings.load_profile("busy machine")
 pytest_plugins = ["world_fixtures", "chromium_fixture", "watchword_client.pytest_plugin"]
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Look for no garbage while tests are collected: what comes then stays until the end."""
     gc.disable()
+    config.pluginmanager.register(MeasuredRows(distributes=bool(config.getoption("numprocesses", None))))
 
 
 def pytest_collection_finish() -> None:

@@ -76,7 +76,7 @@ def test_any_mistyped_character_is_noticed(data: st.DataObject) -> None:
     kind, mode, _ = data.draw(st.sampled_from(KINDS))
     key = make_key(kind, mode)
     place = data.draw(st.integers(8, KEY_CHARACTERS - 1))
-    other = data.draw(st.sampled_from(BASE62).filter(lambda character: character != key[place]))
+    other = BASE62[(BASE62.index(key[place]) + data.draw(st.integers(1, len(BASE62) - 1))) % len(BASE62)]
     assert not is_well_formed(key[:place] + other + key[place + 1 :])
     exchanged = key[: place - 1] + key[place] + key[place - 1] + key[place + 1 :]
     if place > 8 and exchanged != key:
