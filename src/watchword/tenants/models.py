@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from watchword.concealed import Concealed
 from watchword.tenants.email_address import EMAIL_LENGTH_MAX
+from watchword.tenants.names import NAME_CHARACTERS_MAX, NAME_PATTERN
 from watchword.tenants.web_origins import ORIGINS_MAX
 
 Plan = Literal["free", "starter", "basic", "pro", "enterprise"]
@@ -17,7 +18,9 @@ ClientRegistration = Literal["off", "token", "open"]
 
 TenantRole = Literal["tenant-viewer", "tenant-editor", "tenant-admin"]
 
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Name = Annotated[str, Meta(min_length=1, max_length=NAME_CHARACTERS_MAX, extra_json_schema={"pattern": NAME_PATTERN})]
+"""``names.py`` checks it; the pattern is told to readers and checked nowhere else."""
+
 Slug = Annotated[str, Meta(pattern="^[a-z0-9-]{2,63}$")]
 WebOrigin = Annotated[str, Meta(extra_json_schema={"format": "web-origin", "examples": ["https://shop.example"]})]
 """As browsers write it; ``web_origins.py`` checks it. The format is told to readers and checked nowhere else."""

@@ -17,6 +17,11 @@ _REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _REFUSED_MARKS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """What turns the direction of text around and makes a name read as another one (Unicode UAX #9 §2)."""
 
+NAME_PATTERN: Final = r"^[^{0}]*[^\s{0}][^{0}]*$".format(
+    r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+)
+"""The same for readers of the OpenAPI document, in the language of JSON Schema; something has to be there to read."""
+
 _SLUG: Final = re.compile(r"[a-z0-9-]{2,63}")
 
 
@@ -29,9 +34,9 @@ def require_name(name: str, *, field: str = "name") -> str:
     trimmed = name.strip()
     if not 1 <= len(trimmed) <= NAME_CHARACTERS_MAX:
         raise InvalidFieldsError({field: f"must have 1 to {NAME_CHARACTERS_MAX} characters"})
-    if any(unicodedata.category(character) in _REFUSED_CATEGORIES for character in trimmed):
+    if any(unicodedata.category(character) in _REFUSED_CATEGORIES for character in name):
         raise InvalidFieldsError({field: "must not hold control characters"})
-    if not _REFUSED_MARKS.isdisjoint(trimmed):
+    if not _REFUSED_MARKS.isdisjoint(name):
         raise InvalidFieldsError({field: "must not hold marks that turn the direction of text"})
     return trimmed
 
