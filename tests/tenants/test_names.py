@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from watchword.errors import InvalidFieldsError
-from watchword.tenants.names import require_name, require_slug
+from watchword.tenants.names import NAME_CHARACTERS_MAX, NAME_PATTERN, require_name, require_slug
 
 
 @pytest.mark.parametrize(
@@ -23,6 +27,20 @@ def test_names_that_a_listing_cannot_show_are_refused(name: str) -> None:
     """Empty and overlong names, control characters, half surrogates and direction marks are refused."""
     with pytest.raises(InvalidFieldsError):
         require_name(name)
+
+
+@given(st.text(max_size=NAME_CHARACTERS_MAX))
+@example("shop\n")
+@example(" \u00a0 ")
+@example("X\u008e")
+@example("\u202epohs")
+def test_the_pattern_of_names_is_what_is_checked(name: str) -> None:
+    """A name is taken if and only if the pattern in the OpenAPI document matches it."""
+    if re.fullmatch(NAME_PATTERN, name):
+        assert require_name(name) == name.strip()
+    else:
+        with pytest.raises(InvalidFieldsError):
+            require_name(name)
 
 
 @pytest.mark.parametrize("slug", ["ab", "acme-shop", "0-9", "a" * 63])
