@@ -1,7 +1,8 @@
 """What the process keeps of memory that nobody uses any more: how often it is looked for, and who has it then.
 
-The C library keeps what was given back to it, on glibc; elsewhere nothing is done about that. glibc gives each thread an arena, and what a thread frees at the top of its own is not given to the system: every
-thread that hashes passwords would hold its block for ever. In one arena for all, what is free can be given back.
+The C library keeps what was given back to it: on glibc, and elsewhere nothing is done about it. glibc gives each thread
+an arena, and what a thread frees at the top of its own is not given to the system: every thread that hashes passwords
+would hold its block for ever. In one arena for all, what is free can be given back.
 """
 
 from __future__ import annotations

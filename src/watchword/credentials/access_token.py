@@ -87,10 +87,10 @@ class AccessProof(msgspec.Struct, frozen=True, kw_only=True):
     """What a good access token proves, as the database has it now.
 
     Shapes: ``user_id`` and ``role`` stand where a user allowed the client, None where the client acts for itself;
-    ``scopes`` is what the token carries, as far as its client and what it was exchanged for still have it; ``jkt`` is the thumbprint of the key that must be proved with it, with
-    a nonce of ours where ``tenant_wants_nonces``; the proof is
-    good from ``good_from_ms`` until before ``good_until_ms`` unless one of its ``subjects`` is withdrawn; ``derived`` is
-    where others keep, under a name of their own, what follows from this proof alone.
+    ``scopes`` is what the token carries, as far as its client and what it was exchanged for still have it; ``jkt`` is
+    the thumbprint of the key that must be proved with it, with a nonce of ours where ``tenant_wants_nonces``; the proof
+    is good from ``good_from_ms`` until before ``good_until_ms`` unless one of its ``subjects`` is withdrawn; ``derived``
+    is where others keep, under a name of their own, what follows from this proof alone.
     """
 
     claims: AccessClaims
