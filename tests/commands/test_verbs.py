@@ -106,14 +106,14 @@ def test_listings_are_paged(run: Run) -> None:
 def test_tenant_is_changed(run: Run) -> None:
     """Each option of a change is in force, and what is not named stays."""
     tenant_id = make_tenant(run)
-    words = ["tenants", "change", "shop", "--slug", "store", "--origin", "https://shop.example.com", "--registration"]
+    words = ["tenants", "change", "shop", "--slug", "store", "--origin", "https://shop.example.com", "--register"]
     assert run(*words).err == "store is changed.\n"
     assert run("tenants", "change", tenant_id, "--disable", "--plan", "free").code == 0
     [tenant] = run("tenants", "list", "--json").json
     assert (tenant["name"], tenant["slug"], tenant["plan"]) == ("The Shop", "store", "free")
     assert (tenant["disabled"], tenant["registration"]) == (True, True)
     assert tenant["allowedOrigins"] == ["https://shop.example.com"]
-    assert run("tenants", "change", "store", "--enable", "--no-registration", "--no-origins").code == 0
+    assert run("tenants", "change", "store", "--enable", "--no-register", "--no-origins").code == 0
     [tenant] = run("tenants", "list", "--json").json
     assert (tenant["disabled"], tenant["registration"], tenant["allowedOrigins"]) == (False, False, [])
 
@@ -121,13 +121,13 @@ def test_tenant_is_changed(run: Run) -> None:
 def test_every_setting_of_a_tenant_is_changed(run: Run) -> None:
     """What a tenant decides is set, and taken back, one by one."""
     make_tenant(run)
-    words = ["--cookie", "--verified", "--registration", "--per-minute", "10", "--per-hour", "100"]
+    words = ["--cookie", "--verified", "--register", "--per-minute", "10", "--per-hour", "100"]
     assert run("tenants", "change", "shop", *words).code == 0
     names = ("sessionCookie", "requireVerifiedEmail", "registration", "requestsPerMinute", "requestsPerHour")
     assert [run("tenants", "list", "--json").json[0][name] for name in names] == [True, True, True, 10, 100]
     assert run("tenants", "change", "shop", "--no-cookie", "--per-minute", "0").code == 0
     assert [run("tenants", "list", "--json").json[0][name] for name in names] == [False, True, True, None, 100]
-    assert run("tenants", "change", "shop", "--no-verified", "--no-registration", "--per-hour", "0").code == 0
+    assert run("tenants", "change", "shop", "--no-verified", "--no-register", "--per-hour", "0").code == 0
     assert [run("tenants", "list", "--json").json[0][name] for name in names] == [False, False, False, None, None]
     assert run("tenants", "change", "shop", "--logo", "https://cdn.example/logo.png").code == 0
     assert run("tenants", "list", "--json").json[0]["logoUrl"] == "https://cdn.example/logo.png"

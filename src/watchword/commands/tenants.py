@@ -44,7 +44,7 @@ DocumentsOption = Annotated[
 ]
 NoncesOption = Annotated[
     Literal["on", "off"] | None,
-    typer.Option("--dpop-nonces", metavar="WHETHER", help="on or off: DPoP proofs need a nonce of the server."),
+    typer.Option("--dpop-nonces", metavar="WHETHER", help="on or off: DPoP proofs need our nonce."),
 ]
 LogoOption = Annotated[str | None, typer.Option("--logo", metavar="URL", help="Picture on the pages; '' for none.")]
 OriginOption = Annotated[
@@ -104,7 +104,7 @@ def change(  # noqa: PLR0913 - each is an option
     no_origins: Annotated[bool, typer.Option("--no-origins", help="Let no web origin call.")] = False,
     disabled: Annotated[bool | None, typer.Option("--disable/--enable", help="Close or open it.")] = None,
     registration: Annotated[
-        bool | None, typer.Option("--registration/--no-registration", help="Let strangers register.")
+        bool | None, typer.Option("--register/--no-register", help="Let strangers register.")
     ] = None,
     cookie: Annotated[bool | None, typer.Option("--cookie/--no-cookie", help="Log in with the cookie.")] = None,
     verified: VerifiedOption = None,
