@@ -31,7 +31,8 @@ pytest_plugins = ["world_fixtures", "chromium_fixture", "watchword_client.pytest
 def pytest_configure(config: pytest.Config) -> None:
     """Look for no garbage while tests are collected: what comes then stays until the end."""
     gc.disable()
-    config.pluginmanager.register(MeasuredRows(distributes=bool(config.getoption("numprocesses", None))))
+    if config.pluginmanager.hasplugin("_cov"):
+        config.pluginmanager.register(MeasuredRows(distributes=bool(config.getoption("numprocesses", None))))
 
 
 def pytest_collection_finish() -> None:

@@ -35,7 +35,7 @@ class MeasuredRows:
     def pytest_collection(self) -> Iterator[None]:
         """Import what is measured while it is watched, and collect unwatched; who only hands out tests does neither."""
         self._tracer, self._tracer_of_threads = sys.gettrace(), threading.gettrace()
-        if self._tracer is not None and not self._distributes:
+        if not self._distributes:
             import_all()
         self._look_away()
         return (yield)
