@@ -15,6 +15,7 @@ from oauth_keys import ASSERTION_TYPE, ClientKey
 from oauth_tenants import allow
 from oauth_world import add_client
 from support import SetClock
+from watchword.app import Application
 from watchword.db.database import Statement
 from watchword.oauth import fetched_documents, unused_clients
 from watchword.oauth.models import ClientSettings
@@ -45,10 +46,15 @@ async def fetching(template: tuple[Path, World], clock: SetClock, site: Site, tm
         yield door
 
 
+async def make_a_stranger(application: Application, client_id: str) -> None:
+    """Turn a client into one that registered itself."""
+    await application.database.transaction(lambda tx: tx.execute(_SET_SOURCE, client_id))
+
+
 async def test_a_self_registered_client_is_told_of_its_own_tokens_alone(api: Api) -> None:
     """Whoever let itself in cannot find out what tokens it came by are good for (RFC 7662 §4)."""
     stranger, honest = await Flow.begin(api), await Flow.begin(api)
-    await api.application.database.transaction(lambda tx: tx.execute(_SET_SOURCE, stranger.client.id))
+    await make_a_stranger(api.application, stranger.client.id)
     own, others = (await stranger.tokens())["access_token"], (await honest.tokens())["access_token"]
     assert (await stranger.send("/oauth/introspect", {"token": own})).json()["active"] is True
     assert (await stranger.send("/oauth/introspect", {"token": others})).json() == {"active": False}
@@ -90,7 +96,7 @@ async def test_strangers_use_up_no_fetch_of_an_administrators_client(
         for name in ("one", "two", "honest")
     ]
     for stranger in clients[:2]:
-        await fetching.application.database.transaction(lambda tx, id_=stranger: tx.execute(_SET_SOURCE, id_))  # type: ignore[misc] # bound at once
+        await make_a_stranger(fetching.application, stranger)
     for name in ("one", "two", "honest"):
         jwks = json.dumps({"keys": [KEY.jwk]}).encode()
         site.answers[f"/{name}"] = answer_of(jwks, media_type="application/jwk-set+json")
@@ -109,7 +115,7 @@ async def test_an_exhausted_address_is_refused_like_an_unknown_client(fetching: 
         settings = ClientSettings(authentication_method="private_key_jwt", jwks_uri=uri)
         clients.append(await add_client(application, tenant_id, settings=settings))
     for stranger in clients[:-1]:
-        await application.database.transaction(lambda tx, id_=stranger: tx.execute(_SET_SOURCE, id_))  # type: ignore[misc] # bound at once
+        await make_a_stranger(application, stranger)
     assert [await ask(fetching, client, KEY) for client in clients] == [401] * 21 + [200]
     assert len(site.asked) == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
@@ -27,6 +28,7 @@ WANTED = {
     "grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"],
 }
 STRANGER, HONEST = "198.51.100.7", "203.0.113.9"
+Ask = Callable[[Api, str], Awaitable[None]]
 SMALL = Room(tenant=10, bucket=3, near=5, far=7)
 
 
@@ -186,11 +188,11 @@ async def ask_for_a_device(api: Api, client_id: str) -> None:
 
 
 @pytest.mark.parametrize("ask", [ask_a_person, ask_for_a_device], ids=["a person", "a device"])
-async def test_a_client_that_somebody_is_asked_about_never_gives_way(door: Api, clock: SetClock, ask: object) -> None:
+async def test_a_client_that_somebody_is_asked_about_never_gives_way(door: Api, clock: SetClock, ask: Ask) -> None:
     """While a person decides, the client stays; where all are such, the newcomer of that address is told when to come."""
     clients = await register_many(door, 3)
     for client_id in clients:
-        await ask(door, client_id)  # type: ignore[operator] # one of the two above
+        await ask(door, client_id)
     refused = await register(door)
     assert (refused.status_code, refused.json()["error"]) == (429, "temporarily_unavailable")
     assert refused.headers["retry-after"] == "1800"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -82,7 +83,7 @@ async def test_what_waits_goes_on_in_its_order_and_some_of_it_in_each_turn() -> 
         clock.now_ns += MILLISECOND_NS
 
     for number in range(3):
-        turns.put_off(lambda number=number: work(number), loop)  # type: ignore[misc] # mypy takes the default for an argument
+        turns.put_off(partial(work, number), loop)
     seen = []
     for _ in range(3):
         assert turns.is_used_up(loop.time())
@@ -102,7 +103,7 @@ async def test_nothing_is_held_for_a_reader_who_left() -> None:
         clock.now_ns += MILLISECOND_NS
 
     for number in range(3):
-        turns.put_off(lambda number=number: work(number), loop)  # type: ignore[misc] # mypy takes the default for an argument
+        turns.put_off(partial(work, number), loop)
     assert turns.is_used_up(loop.time()), "something waits"
     await asyncio.sleep(0)
     assert done == [0, 1, 2]
