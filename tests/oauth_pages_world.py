@@ -29,9 +29,15 @@ REQUEST = {
 }
 
 
-async def add_app(api: Api, *, tenant: str = "a", kind: str = "confidential", **settings: Any) -> str:  # noqa: ANN401 - the fields of ClientSettings
+async def add_app(
+    api: Api,
+    *,
+    tenant: str = "a",
+    kind: str = "confidential",
+    grants: tuple[str, ...] = ("authorization_code", "refresh_token"),
+    **settings: Any,  # noqa: ANN401 - the fields of ClientSettings
+) -> str:
     """Store a client that sends people, and return its id."""
-    grants = ("authorization_code", "refresh_token")
     chosen = msgspec.structs.replace(ClientSettings(redirect_uris=(CALLBACK,)), **settings)
     return await add_client(api.application, api.world.tenants[tenant], kind=kind, grants=grants, settings=chosen)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import httpx
 import msgspec
@@ -51,6 +52,35 @@ async def test_the_answer_is_kept_for_this_user_client_and_tenant(api: Api, brow
     )  # fmt: skip
     assert "oauth.consent_given" in [event["event"] for event in api.events()]
     assert "asks for access" in (await question(Browser(api), app, "viewer_a")).text
+
+
+@pytest.mark.parametrize(
+    ("settings", "scope", "language", "text"),
+    [
+        ({}, "openid", "en", "lasts 365 days at most. It ends earlier if it is not used for 30 days. It ends when you"),
+        ({"refresh_ttl_seconds": 5_400}, "openid", "en", "if it is not used for 90 minutes."),
+        (
+            {"refresh_ttl_seconds": 86_400, "refresh_absolute_seconds": 86_400},
+            "openid offline_access", "en", "The access lasts 1 day at most.</p>",
+        ),
+        ({}, "openid", "ko", "이 접근 권한은 최대 365일 동안 유지됩니다. 30일 동안"),
+    ],
+    ids=["as it is unless told", "minutes", "one end alone", "in Korean"],
+)  # fmt: skip
+async def test_the_question_says_for_how_long(
+    api: Api, settings: dict[str, Any], scope: str, language: str, text: str
+) -> None:
+    """Who is asked reads for how long the access lasts, and when it ends earlier (ASVS V10.7.2)."""
+    browser = Browser(api, language=language)
+    path = authorize_path(await add_app(api, **settings), scope=scope)
+    assert text in (await sign_in(browser, await browser.get(path))).text
+
+
+async def test_without_refresh_the_access_lasts_as_long_as_its_token(api: Api, browser: Browser) -> None:
+    """A client that may not refresh is shown with the life of an access token, and with the end of the session."""
+    app = await add_app(api, grants=("authorization_code",))
+    page = await question(browser, app)
+    assert "The access lasts 10 minutes at most. It ends when you sign out here.</p>" in page.text
 
 
 @pytest.mark.parametrize(

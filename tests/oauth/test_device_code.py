@@ -109,6 +109,12 @@ async def test_a_code_may_be_typed_as_people_type(device: Flow, browser: Browser
     assert (await poll(device, codes["device_code"])).status_code == 200
 
 
+async def test_the_question_says_for_how_long_a_device_is_let_in(device: Flow, browser: Browser) -> None:
+    """A device's access does not end with the browser's session, and the page does not say so (ASVS V10.7.2)."""
+    page = await question(browser, (await codes_of(device))["user_code"])
+    assert "lasts 365 days at most. It ends earlier if it is not used for 30 days.</p>" in page.text
+
+
 async def test_the_device_outlives_the_browsers_session(api: Api, device: Flow, browser: Browser) -> None:
     """Who signs out on the telephone goes on watching on the television; the account page takes its access away."""
     codes = await codes_of(device)

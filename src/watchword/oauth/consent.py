@@ -114,6 +114,7 @@ class ConsentPages:
             unknown_client=client.source != "administrator",
             scopes=self._kit.scope_texts(ready.scopes, visit.language),
             resources=[] if ready.resources == (own,) else ready.resources,
+            lasting=self._kit.lasting_texts(client, ready.scopes, visit.language, in_session=True),
             destination=shown_destination(redirect_uri),
             is_sent_on_always=is_vouched_for(client, redirect_uri),
             action=page_path(call.parameters, "consent"),

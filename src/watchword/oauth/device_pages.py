@@ -201,6 +201,7 @@ class DevicePages:
             user_code=user_code,
             scopes=self._kit.scope_texts(waiting.code.scopes, visit.language),
             resources=[] if waiting.code.resources == (own,) else waiting.code.resources,
+            lasting=self._kit.lasting_texts(client, waiting.code.scopes, visit.language, in_session=False),
             action=action,
             form_token=form_token,
             another_href=another_href,

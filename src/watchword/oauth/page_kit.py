@@ -6,17 +6,22 @@ import re
 from typing import Final
 from urllib.parse import urlencode
 
+from markupsafe import Markup
+
 from watchword.db.database import Database
 from watchword.errors import NotFoundError
+from watchword.oauth.models import OFFLINE_ACCESS, OAuthClient
 from watchword.oauth.scopes import IDENTITY_SCOPES
 from watchword.tenants.models import Tenant
 from watchword.tenants.queries import find_tenant, find_tenant_by_slug
-from watchword.wire.pages import Brand, Language, Pages
+from watchword.wire.pages import Brand, Language, Pages, Words
 
 _NEXT: Final = re.compile(
     r"(?:/t/[a-z0-9-]{2,63})?/oauth/(?:account|device(?:\?user_code=[A-Za-z0-9-]{1,20})?|authorize\?[!-~]{1,4000})"
 )
 """Where signing in may lead to besides a kept request: pages of our own, so that no link leads astray."""
+
+_UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
 class PageKit:
@@ -55,6 +60,23 @@ class PageKit:
         """Return what each scope allows, as people say it."""
         return [self._scope_text(scope, language) for scope in scopes]
 
+    def lasting_texts(
+        self, client: OAuthClient, scopes: tuple[str, ...], language: Language, *, in_session: bool
+    ) -> list[Markup]:
+        """Return how long what a client is allowed lasts (ASVS V10.7.2).
+
+        ``in_session`` says that it is allowed in a browser's session, with which it ends unless it was asked for longer.
+        """
+        words, settings = self.pages.words(language), client.settings
+        is_refreshed = "refresh_token" in client.grants
+        longest = settings.refresh_absolute_seconds if is_refreshed else settings.access_ttl_seconds
+        texts = [words.say("lasting.at_most", time=_time_text(longest, words))]
+        if is_refreshed and settings.refresh_ttl_seconds < longest:
+            texts.append(words.say("lasting.unused", time=_time_text(settings.refresh_ttl_seconds, words)))
+        if in_session and OFFLINE_ACCESS not in scopes:
+            texts.append(words.say("lasting.session"))
+        return texts
+
     def _scope_text(self, scope: str, language: Language) -> str:
         words = self.pages.words(language)
         say = words.say
@@ -79,6 +101,12 @@ def page_path(parameters: dict[str, str], page: str, **query: str | None) -> str
     path = f"/oauth/{page}" if tenant is None else f"/t/{tenant}/oauth/{page}"
     named = {name: value for name, value in query.items() if value is not None}
     return f"{path}?{urlencode(named)}" if named else path
+
+
+def _time_text(seconds: int, words: Words) -> Markup:
+    unit, length = next((unit, length) for unit, length in _UNITS if seconds % length == 0)
+    count = seconds // length
+    return words.say(f"time.{unit}" if count == 1 else f"time.{unit}s", count=count)
 
 
 def is_own_page(path: str | None) -> bool:
