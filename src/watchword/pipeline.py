@@ -46,7 +46,7 @@ from watchword.wire.problems import problem_response
 from watchword.wire.query import parse_query
 from watchword.wire.request import Request
 from watchword.wire.response import Response, header_line
-from watchword.wire.routes import Match, Route, RouteTable
+from watchword.wire.routes import ErrorStyle, Match, Route, RouteTable
 
 _SECURITY_LINES: Final = (
     b"x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\ncross-origin-resource-policy: same-origin\r\n"
@@ -239,8 +239,15 @@ class Pipeline:
         return self._show(request, InternalError(), progress)
 
     def _show(self, request: Request, error: WatchwordError, progress: _Progress) -> Response:
-        style = "document" if progress.route is None else progress.route.style
+        route = progress.route
+        style = self._style_without_route(request) if route is None else route.style
         return self._pages.problem(error, request) if style == "page" else problem_response(error, style)
+
+    def _style_without_route(self, request: Request) -> ErrorStyle:
+        style = self._routes.style(request.path)
+        is_of_browser = b"text/html" in request.headers.get(b"accept", b"")
+        # Where clients are answered, a person is only who mistyped an address or came back to that of a form.
+        return "page" if style == "oauth" and is_of_browser else style
 
     def _finish(self, request: Request, response: Response, progress: _Progress) -> None:
         own = response.lines

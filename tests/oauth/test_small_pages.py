@@ -34,6 +34,32 @@ async def test_an_error_at_a_page_is_a_page(shared: Api) -> None:
     assert page.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/oauth/device/decide", 405, "This address is no page to open."),
+        ("/t/tenant-a/oauth/sign-out", 405, "This address is no page to open."),
+        ("/oauth/acount", 404, "There is no such page."),
+        ("/t/tenant-a/oauth/", 404, "There is no such page."),
+    ],
+)
+async def test_a_mistyped_address_is_answered_by_a_page(shared: Api, path: str, status: int, words: str) -> None:
+    """Whoever opens the address of a form, or one that is none, reads so: nobody is shown JSON."""
+    page = await shared.call("GET", path, headers={"accept": "text/html,*/*;q=0.8", "accept-language": "en"})
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert words in page.text
+
+
+async def test_a_refusal_before_an_endpoint_is_its_endpoints(shared: Api) -> None:
+    """What is refused before its route is found is told as the endpoint tells its own refusals (RFC 6749 §5.2)."""
+    twice = [("authorization", "Basic YTpi"), ("authorization", "Basic Yzpk")]
+    answer = await shared.client.request("POST", "/oauth/token", data={"grant_type": "x"}, headers=twice)
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"error": "invalid_request", "error_description": "The header authorization came more than once"},
+    )
+
+
 async def test_no_other_sites_script_reads_a_page(shared: Api) -> None:
     """Not even an origin that the tenant lists may read a page, whose forms carry tokens (ASVS 5.0 V3.4.2)."""
     page = await shared.call("GET", "/oauth/signed-out", headers={"origin": SHOP_ORIGIN})

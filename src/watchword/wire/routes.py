@@ -74,6 +74,9 @@ class _Node:
         self.routes: dict[str, Route] = {}
 
 
+_OF_OAUTH: Final = re.compile(r"(?:/t/[^/]*)?/oauth(?:/|$)")
+"""What stands at the root and under each tenant's own path."""
+
 _NO_PARAMETERS: Final[dict[str, str]] = {}
 _NO_MATCHES: Final[dict[str, Match]] = {}
 _NO_ROUTES: Final[dict[str, tuple[Route, str]]] = {}
@@ -123,6 +126,13 @@ class RouteTable:
         """Return the methods that a path is served with, none for an unknown path."""
         node = self._walk(self._root, path.split("/")[1:], 0, [])
         return _allowed(node.routes) if node is not None else ()
+
+    def style(self, path: str) -> ErrorStyle:
+        """Return how an error looks at a path before its route is found: as at its routes, or as around an unknown path."""
+        node = self._walk(self._root, path.split("/")[1:], 0, [])
+        if node is not None:
+            return next(iter(node.routes.values())).style
+        return "document" if _OF_OAUTH.match(path) is None else "oauth"
 
     def _add(self, route: Route) -> None:
         node = self._root
