@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
+from contextlib import suppress
 
 import pytest
 
 from contract.backends import ADD_THING, Backend, add_things, count_things
-from watchword.db.database import Database, Statement, Transaction
+from watchword.db.database import Database, Statement, Transaction, Work
 from watchword.errors import (
     ConflictError,
     DuplicateError,
@@ -262,6 +265,40 @@ async def test_one_of_fifty_makes_it(backend: Backend, database: Database) -> No
     )
     assert results.count(None) == 1
     assert sum(isinstance(result, DuplicateError) for result in results) == 49
+
+
+class Brought:
+    """Something that a caller brought along, like the body of its request."""
+
+
+async def _refuse_itself(tx: Transaction) -> None:
+    await tx.execute(ADD_THING, "a")
+    raise NotFoundError
+
+
+async def _refused_by_the_database(tx: Transaction) -> None:
+    await tx.execute(BROKEN, "a")
+
+
+async def _change_in_vain(database: Database, work: Work[None]) -> weakref.ref[Brought]:
+    brought = Brought()
+    with suppress(WatchwordError):
+        await database.transaction(work)
+        pytest.fail("it was not refused")
+    return weakref.ref(brought)
+
+
+@pytest.mark.parametrize("work", [_refuse_itself, _refused_by_the_database])
+async def test_a_refused_transaction_holds_nothing_of_its_caller(database: Database, work: Work[None]) -> None:
+    """What a caller brought is let go of with its refusal: it is in no ring that stays until garbage is looked for."""
+    gc.disable()
+    try:
+        brought = await _change_in_vain(database, work)
+        # The loop itself holds what woke this task, until the task waits again.
+        await asyncio.sleep(0)
+        assert brought() is None
+    finally:
+        gc.enable()
 
 
 async def test_a_caller_who_leaves_harms_nobody(database: Database) -> None:

@@ -255,9 +255,11 @@ class PostgresTransaction:
             raise InternalError(cause=f"the server answered a commit with {status}")
 
     def end(self) -> None:
-        """Refuse statements from here on: the connection belongs to others again."""
-        if self.lost is None:
-            self.lost = InternalError(cause="the transaction has ended")
+        """Refuse statements from here on: the connection belongs to others again.
+
+        What it was lost by is let go of: that error holds the work, and the work this transaction.
+        """
+        self.lost = InternalError(cause="the transaction has ended")
 
     async def _control(self, text: str) -> str:
         return await self._run(lambda: self._connection.execute(text, timeout=_ANSWER_SECONDS), ())

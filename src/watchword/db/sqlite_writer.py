@@ -218,9 +218,11 @@ class SqliteTransaction:
         self.withdrawn.extend(subjects)
 
     def end(self) -> None:
-        """Refuse statements from here on: a transaction kept by its work must not write into a later one."""
-        if self.lost is None:
-            self.lost = InternalError(cause="the transaction has ended")
+        """Refuse statements from here on: a transaction kept by its work must not write into a later one.
+
+        What it was lost by is let go of: that error holds the work, and the work this transaction.
+        """
+        self.lost = InternalError(cause="the transaction has ended")
 
     def _run(self, text: str, parameters: tuple[Value, ...]) -> Sequence[Row]:
         if self.lost is not None:
@@ -273,9 +275,12 @@ def _deliver(group: list[_Waiting]) -> None:
 
 def _resolve(group: list[_Waiting]) -> None:
     for waiting in group:
-        if waiting.future.done():
+        future, error = waiting.future, waiting.error
+        # What an error passed holds this, with the whole request: a ring that would stay until it is looked for.
+        del waiting.future, waiting.error
+        if future.done():
             continue
-        if waiting.error is None:
-            waiting.future.set_result(waiting.answer)
+        if error is None:
+            future.set_result(waiting.answer)
         else:
-            waiting.future.set_exception(waiting.error)
+            future.set_exception(error)
