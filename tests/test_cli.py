@@ -76,6 +76,12 @@ def test_listings_have_json(run: Run, words: list[str]) -> None:
         (["serve", "--host", "0.0.0.0", "--behind-proxy", "x"], 2, 'WATCHWORD_BEHIND_PROXY is "x"; it must be'),
         (["serve", "--tls-cert", "c.pem"], 2, "WATCHWORD_TLS_KEY is not set"),
         (["serve", "--tls-cert", "c.pem", "--tls-key", "k.pem", "--port", "0"], 2, "they must be a readable cert"),
+        (
+            ["serve", "--data", "/dev/null"],
+            2,
+            'WATCHWORD_DATA is "/dev/null"; it must be a directory that can be written',
+        ),
+        (["keys", "list", "--data", "/dev/null/x"], 2, 'WATCHWORD_DATA is "/dev/null/x"; it must be a directory that'),
         (["users", "disable", "nobody@example.com"], 1, "There is no user nobody@example.com\n"),
         (["tenants", "change", "none", "--name", "x"], 1, "There is no tenant none\n"),
         (["keys", "list"], 1, "There is no tenant yet\n"),
@@ -89,6 +95,23 @@ def test_errors_are_sentences(run: Run, words: list[str], code: int, sentence: s
     assert sentence in said.err
     assert "Traceback" not in said.err
     assert said.out == ""
+
+
+def test_a_database_that_cannot_be_opened_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database file that is none, or a server that does not answer, ends the verb by its setting, without secrets."""
+    Path("data").mkdir()
+    Path("data/watchword.db").write_bytes(b"no database" * 1000)
+    said = run("users", "list", "--data", "data")
+    assert (said.code, said.out) == (2, "")
+    assert 'WATCHWORD_DATA is "data"; it must hold a database that can be opened, or none.\n  (NotADBError' in said.err
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:hunter2@127.0.0.1:1/d")
+    said = run("users", "list", "--data", "data")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(
+        "WATCHWORD_DATABASE_URL has a value that is not shown here; it must be a PostgreSQL that"
+    )
+    assert "ConnectionRefusedError" in said.err
+    assert "hunter2" not in said.err
 
 
 def test_wrong_environment_ends_every_verb(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,19 @@ def test_env_file_lines(tmp_path: Path, line: str, value: str | None) -> None:
     assert load_settings({}, tmp_path).issuer == value
 
 
+def test_env_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """The mark that some editors put at a file's beginning is no part of its first name."""
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfWATCHWORD_PORT=1\r\n")
+    assert load_settings({}, tmp_path).port == 1
+
+
+@pytest.mark.parametrize("line", ["WATCHWORD_SECRET hunter2", "export WATCHWORD_SECRET: hunter2", "WATCHWORD_SECRET"])
+def test_a_setting_without_its_sign_is_refused(tmp_path: Path, line: str) -> None:
+    """A line that names a setting and gives it nothing is no silent default; it is named by its number alone."""
+    (tmp_path / ".env").write_text(f"# first\n{line}\n")
+    assert refusal(tmp_path) == f"{tmp_path / '.env'} holds no setting in line 2; it must be NAME=value."
+
+
 def test_names_known_elsewhere(tmp_path: Path) -> None:
     """TOKEN_EXPIRATION and DATABASE_URL work under those names; the product's own spelling wins."""
     settings = load_settings({"TOKEN_EXPIRATION": "3600", "DATABASE_URL": "postgresql://h/d"}, tmp_path)
@@ -324,4 +337,14 @@ def test_master_secret_file_refused(tmp_path: Path, content: str | None, words: 
     settings = load_settings({"WATCHWORD_SECRET_FILE": str(path)}, tmp_path)
     with pytest.raises(SettingError, match=words) as caught:
         open_master_secret(settings)
+    assert "short" not in caught.value.message
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"\xff" * 40, "a readable text file"), (b"short", "at least 32 char")])
+def test_own_master_secret_refused(tmp_path: Path, content: bytes, words: str) -> None:
+    """A spoiled secret in the data directory ends the start by its place, without its content."""
+    (tmp_path / "secret").write_bytes(content)
+    with pytest.raises(SettingError, match=words) as caught:
+        open_master_secret(load_settings({"WATCHWORD_DATA": str(tmp_path)}, tmp_path))
+    assert caught.value.message.startswith(f'WATCHWORD_DATA is "{tmp_path}"; the file secret in it must')
     assert "short" not in caught.value.message

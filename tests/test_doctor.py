@@ -194,4 +194,13 @@ async def test_postgres_that_is_gone(tmp_path: Path) -> None:
     settings = _ready(settings_of(tmp_path, WATCHWORD_DATABASE_URL="postgresql://u:hunter2@127.0.0.1:1/d"))
     found = await look(settings, SetClock())
     assert found["database"].verdict == "bad"
+    assert "ConnectionRefusedError" in found["database"].seen
     assert "hunter2" not in repr(found)
+
+
+async def test_a_new_node_of_postgres(tmp_path: Path, postgres_url: str) -> None:
+    """On a node that has no data directory yet the database is looked at, and nothing is made."""
+    found = await look(settings_of(tmp_path, WATCHWORD_DATABASE_URL=postgres_url), SetClock())
+    assert found["data directory"].verdict == "bad"
+    assert found["PostgreSQL"].verdict == "good"
+    assert names_in(tmp_path) == []

@@ -136,10 +136,9 @@ class Application:
         the settings and OWASP have it; the passwords are closed with the application.
 
         Raises:
-            SettingError: the master secret cannot be read.
+            SettingError: the data directory, the master secret or the database cannot be opened.
             WrongMasterSecretError: the stored signing keys were sealed under another master secret.
             DatabaseNewerError: a newer program has been here.
-            UnavailableError: the database cannot be reached.
         """
         clock = clock or SystemClock()
         async with contextlib.AsyncExitStack() as opened:

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from watchword.data_directory import keep_master_secret
+from watchword.data_directory import MASTER_SECRET_NAME, keep_master_secret, make_private_directory
 from watchword.errors import WatchwordError
 from watchword.setting_kinds import Network, PlanLimits, Secret, is_loopback
 from watchword.setting_table import MASTER_SECRET_CHARACTERS_MIN, SETTINGS, Setting
@@ -164,27 +164,43 @@ def settings_from_texts(texts: Mapping[str, str]) -> Settings:
     return settings
 
 
+def open_data_directory(settings: Settings) -> None:
+    """Make the data directory, unless it is there, for its owner only.
+
+    Raises:
+        SettingError: it cannot be made, is no directory, or cannot be written to.
+    """
+    path, cause = settings.data_directory, ""
+    try:
+        make_private_directory(path)
+        if path.is_dir() and os.access(path, os.W_OK | os.X_OK):
+            return
+    except OSError as error:
+        cause = str(error)
+    raise SettingError(f'WATCHWORD_DATA is "{path}"; it must be a directory that can be written to.', cause=cause)
+
+
 def open_master_secret(settings: Settings) -> Secret:
     """Return the secret that signing keys are sealed under; on the first start without one, make it.
 
     Raises:
-        SettingError: ``WATCHWORD_SECRET_FILE`` cannot be read or holds too little.
+        SettingError: the file that holds it cannot be read or holds too little.
     """
     if settings.secret is not None:
         return settings.secret
     if settings.secret_file is None:
-        return Secret(keep_master_secret(settings.data_directory))
+        named = f'WATCHWORD_DATA is "{settings.data_directory}"; the file {MASTER_SECRET_NAME} in it'
+    else:
+        named = f'WATCHWORD_SECRET_FILE is "{settings.secret_file}"; it'
     try:
-        text = settings.secret_file.read_text("utf-8").strip()
+        if settings.secret_file is None:
+            text = keep_master_secret(settings.data_directory)
+        else:
+            text = settings.secret_file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(
-            f'WATCHWORD_SECRET_FILE is "{settings.secret_file}"; it must be a readable text file.', cause=str(error)
-        ) from None
+        raise SettingError(f"{named} must be a readable text file.", cause=str(error)) from None
     if len(text) < MASTER_SECRET_CHARACTERS_MIN:
-        raise SettingError(
-            f'WATCHWORD_SECRET_FILE is "{settings.secret_file}"; '
-            f"it must hold at least {MASTER_SECRET_CHARACTERS_MIN} characters."
-        )
+        raise SettingError(f"{named} must hold at least {MASTER_SECRET_CHARACTERS_MIN} characters.")
     return Secret(text)
 
 
@@ -269,7 +285,8 @@ def _require_safe_listener(settings: Settings) -> None:
 def _read_env_file(path: Path) -> dict[str, str]:
     """Read ``NAME=value`` lines: comments, blank lines, ``export`` and matching quotes are understood."""
     try:
-        lines = path.read_text("utf-8").splitlines()
+        # Some editors begin a file with the mark of its encoding: it is no part of the first name.
+        lines = path.read_text("utf-8-sig").splitlines()
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
@@ -277,10 +294,13 @@ def _read_env_file(path: Path) -> dict[str, str]:
             f"{path} cannot be read; it must be a readable text file in UTF-8.", cause=str(error)
         ) from None
     pairs = {}
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         name, separator, value = line.strip().removeprefix("export ").partition("=")
         if separator and not name.startswith("#"):
             pairs[name.strip()] = _unquoted(value.strip())
+        elif name.startswith(_PREFIX):
+            # The line is not shown: what should have stood behind the sign may be a secret.
+            raise SettingError(f"{path} holds no setting in line {number}; it must be NAME=value.")
     return pairs
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import stat
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -179,26 +180,32 @@ async def _database(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
             async for finding in _stored(settings, database, clock):
                 yield finding
     except WatchwordError as error:
-        yield Finding("database", "bad", f"{error.message} ({error.cause})", "see that it runs and can be reached")
+        yield Finding(
+            "database",
+            "bad",
+            f"it does not answer ({error.cause or error.message})",
+            "see that it runs and can be reached",
+        )
 
 
 @contextlib.asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """Open the database as it is, without bringing it up to date."""
-    generations = Generations(settings.data_directory / GENERATIONS_NAME)
+    """Open the database as it is, without bringing it up to date or making anything in the data directory."""
     database: Database
-    try:
-        if settings.database_url is None:
-            database = SqliteDatabase(settings.data_directory / DATABASE_NAME, generations=generations)
-        else:
-            url = settings.database_url.reveal()
-            database = await PostgresDatabase.connect(url, generations=generations, connections=1)
+    with tempfile.TemporaryDirectory() as elsewhere:
+        generations = Generations(Path(elsewhere) / GENERATIONS_NAME)
         try:
-            yield database
+            if settings.database_url is None:
+                database = SqliteDatabase(settings.data_directory / DATABASE_NAME, generations=generations)
+            else:
+                url = settings.database_url.reveal()
+                database = await PostgresDatabase.connect(url, generations=generations, connections=1)
+            try:
+                yield database
+            finally:
+                await database.close()
         finally:
-            await database.close()
-    finally:
-        generations.close()
+            generations.close()
 
 
 async def _stored(settings: Settings, database: Database, clock: Clock) -> AsyncIterator[Finding]:

@@ -13,7 +13,7 @@ import msgspec
 from watchword import heap
 from watchword.audit.writer import AuditWriter
 from watchword.clock import Clock
-from watchword.config import Settings, open_master_secret
+from watchword.config import SettingError, Settings, open_data_directory, open_master_secret
 from watchword.credentials.access_token import AccessTokens, IssuerNames
 from watchword.credentials.api_key import ApiKeyProver
 from watchword.credentials.dpop import DpopProofs
@@ -26,11 +26,11 @@ from watchword.credentials.refresh_token import RefreshTokens
 from watchword.credentials.seen_proofs import SeenProofs
 from watchword.credentials.session_token import SessionTokens
 from watchword.credentials.verified import VerifiedCache
-from watchword.data_directory import make_private_directory
 from watchword.db.database import Database
 from watchword.db.generations import Generations
 from watchword.db.migrate import migrate
 from watchword.db.sqlite import SqliteDatabase
+from watchword.errors import UnavailableError
 from watchword.limits.limiter import Limiter
 from watchword.limits.policies import attempts_with
 from watchword.limits.shares import Shares
@@ -95,14 +95,13 @@ async def lay_foundation(
     """Open everything below the rooms; ``opened`` gathers how each is closed again.
 
     Raises:
-        SettingError: the master secret cannot be read.
+        SettingError: the data directory, the master secret or the database cannot be opened.
         WrongMasterSecretError: the stored signing keys were sealed under another master secret.
         DatabaseNewerError: a newer program has been here.
-        UnavailableError: the database cannot be reached.
     """
-    make_private_directory(settings.data_directory)
+    open_data_directory(settings)
     log = log or _open_log(settings, opened)
-    stores = await _open_stores(settings, clock, opened)
+    stores = await _require_stores(settings, clock, opened)
     master_secret = open_master_secret(settings).reveal().encode()
     key_ring = await KeyRing.open(stores.database, master_secret, clock.now_ms())
     passwords = passwords or Passwords(threads=settings.password_threads, queue_max=settings.password_queue_max)
@@ -167,6 +166,22 @@ def _make_access_tokens(
     keys = IssuerKeys(stores.database, stores.generations, master_secret, longest_life_seconds=LONGEST_TOKEN_SECONDS)
     names = IssuerNames(settings.url, default_slug=settings.default_tenant)
     return AccessTokens(stores.database, stores.generations, keys, proofs, names)
+
+
+async def _require_stores(settings: Settings, clock: Clock, opened: contextlib.AsyncExitStack) -> Stores:
+    try:
+        return await _open_stores(settings, clock, opened)
+    except UnavailableError as error:
+        if settings.database_url is None:
+            wanted = (
+                f'WATCHWORD_DATA is "{settings.data_directory}"; it must hold a database that can be opened, or none.'
+            )
+        else:
+            wanted = (
+                "WATCHWORD_DATABASE_URL has a value that is not shown here; "
+                "it must be a PostgreSQL that answers and lets its user in."
+            )
+        raise SettingError(wanted, cause=error.cause) from None
 
 
 async def _open_stores(settings: Settings, clock: Clock, opened: contextlib.AsyncExitStack) -> Stores:

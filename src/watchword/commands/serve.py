@@ -15,8 +15,8 @@ from watchword.app import Application
 from watchword.clock import SystemClock
 from watchword.commands.acting import DataOption
 from watchword.commands.banner import Banner, show_banner
-from watchword.config import Settings, gather_texts, settings_from_texts
-from watchword.data_directory import GENERATIONS_NAME, make_private_directory
+from watchword.config import Settings, gather_texts, open_data_directory, settings_from_texts
+from watchword.data_directory import GENERATIONS_NAME
 from watchword.db.generations import Generations
 from watchword.demo import DEMO_ENV_NAME, DEMO_SLUG, Where, ensure_demo
 from watchword.observe import Log
@@ -90,7 +90,7 @@ def prepare_start(options: dict[str, str], *, with_demo: bool) -> Start:
     if with_demo:
         texts.setdefault("WATCHWORD_DEFAULT_TENANT", DEMO_SLUG)
     settings = settings_from_texts(texts)
-    make_private_directory(settings.data_directory)
+    open_data_directory(settings)
     certificate = prepare_certificate(settings, SystemClock().now_ms())
     if certificate is not None:
         make_tls_context(certificate)  # so that a wrong certificate ends the start before anything else is touched
