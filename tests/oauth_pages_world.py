@@ -64,3 +64,13 @@ async def sign_in(browser: Browser, page: httpx.Response, who: str = "editor_a")
     """Fill in the form of the sign-in page."""
     email = f"{who.replace('_', '.')}@example.com"
     return await browser.submit(page, email=email, password=PASSWORD)
+
+
+def require_page(page: httpx.Response, code: str) -> None:
+    """Hold an answer to be a page of ours with this error, which leads nowhere."""
+    assert page.status_code == 400
+    assert "location" not in page.headers
+    assert "set-cookie" not in page.headers
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert f"<code>{code}</code>" in page.text
+    assert "evil" not in page.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from browser import Browser
 from grants_rig import GrantsRig
 from oauth_world import add_client
 from watchword.db.database import Database
@@ -14,6 +15,12 @@ from world import Api
 async def client_id(api: Api) -> str:
     """A confidential client of tenant a that acts for itself."""
     return await add_client(api.application, api.world.tenants["a"])
+
+
+@pytest.fixture
+def browser(api: Api) -> Browser:
+    """A browser that nobody is signed in with."""
+    return Browser(api)
 
 
 @pytest.fixture

@@ -14,12 +14,6 @@ PAGES = "__Host-watchword-pages"
 ACCOUNT = "/t/tenant-a/oauth/account"
 
 
-@pytest.fixture
-def browser(api: Api) -> Browser:
-    """A browser that nobody is signed in with."""
-    return Browser(api)
-
-
 async def allow(browser: Browser, app: str, who: str = "editor_a", **changes: str) -> str:
     """Allow a client what it asks for, and return the code that it gets."""
     page = await sign_in(browser, await browser.get(authorize_path(app, **changes)), who)

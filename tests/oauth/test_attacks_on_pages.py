@@ -5,7 +5,6 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 import msgspec
-import pytest
 
 from browser import FORM_TYPE, Browser, answer_in
 from oauth_flow import scalar
@@ -14,12 +13,6 @@ from watchword.db.database import Statement
 from world import Api
 
 _SET_SCOPES = Statement("UPDATE oauth_clients SET scopes = $2 WHERE id = $1")
-
-
-@pytest.fixture
-def browser(api: Api) -> Browser:
-    """A browser that nobody is signed in with."""
-    return Browser(api)
 
 
 async def set_scopes(api: Api, client_id: str, *scopes: str) -> None:

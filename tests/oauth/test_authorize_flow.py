@@ -28,12 +28,6 @@ def api(stored_api: Api) -> Api:
     return stored_api
 
 
-@pytest.fixture
-def browser(api: Api) -> Browser:
-    """A browser that nobody is signed in with."""
-    return Browser(api)
-
-
 async def test_a_user_signs_in_allows_and_is_sent_back_with_a_code(api: Api, browser: Browser) -> None:
     """The whole way: sign-in, consent, and a code with state and iss at the client's own address."""
     app = await add_app(api)

@@ -21,12 +21,6 @@ CONSENTS = Statement("SELECT tenant_id, user_id, client_id, scopes FROM oauth_co
 CODES = Statement("SELECT count(*) FROM oauth_codes")
 
 
-@pytest.fixture
-def browser(api: Api) -> Browser:
-    """A browser that nobody is signed in with."""
-    return Browser(api)
-
-
 async def question(browser: Browser, app: str, who: str = "editor_a", **changes: str) -> httpx.Response:
     """Go as far as the question."""
     page = await sign_in(browser, await browser.get(authorize_path(app, **changes)), who)

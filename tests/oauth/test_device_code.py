@@ -30,12 +30,6 @@ async def device(api: Api) -> Flow:
     return await Flow.begin(api, kind="public", grants=GRANTS)
 
 
-@pytest.fixture
-def browser(api: Api) -> Browser:
-    """A browser that nobody is signed in with."""
-    return Browser(api)
-
-
 async def codes_of(device: Flow, **fields: str) -> dict[str, Any]:
     """Return a device's codes."""
     answer = await device.send("/oauth/device_authorization", {"scope": "openid products:read", **fields})

@@ -26,12 +26,6 @@ LIVING_GRANTS = Statement(
 """But for those of the sessions that the world began with."""
 
 
-@pytest.fixture
-def browser(api: Api) -> Browser:
-    """A browser that nobody is signed in with."""
-    return Browser(api)
-
-
 async def count(api: Api, statement: Statement, who: str) -> int:
     """Count what a user has of these."""
     row = await api.application.database.fetch_row(statement, api.world.users[who])
