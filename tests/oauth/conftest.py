@@ -6,6 +6,7 @@ import pytest
 
 from browser import Browser
 from grants_rig import GrantsRig
+from oauth_exchange import EXCHANGE
 from oauth_world import add_client
 from watchword.db.database import Database
 from world import Api
@@ -15,6 +16,12 @@ from world import Api
 async def client_id(api: Api) -> str:
     """A confidential client of tenant a that acts for itself."""
     return await add_client(api.application, api.world.tenants["a"])
+
+
+@pytest.fixture
+async def service(api: Api) -> str:
+    """A client of tenant a that may exchange tokens."""
+    return await add_client(api.application, api.world.tenants["a"], grants=(EXCHANGE,))
 
 
 @pytest.fixture

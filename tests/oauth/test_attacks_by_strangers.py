@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from oauth_exchange import EXCHANGE
 from oauth_flow import Flow, refused
 from oauth_keys import ClientKey
 from support import SetClock
@@ -16,7 +17,6 @@ from world import Api
 
 KEY = ClientKey("ES256")
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
-EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 GRANTS = ("authorization_code", "refresh_token", DEVICE, EXCHANGE)
 
 

@@ -1,67 +1,31 @@
-"""Token exchange: what comes out can do less, ends no later, dies with what it was made from, and says who acts."""
+"""Token exchange: what comes out can do less, ends no later, and says who acts; and what is not exchanged."""
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
-import httpx
 import pytest
-from joserfc import jwt
-from joserfc.jwk import KeySet
 
-from oauth_users import end_grant, grant_to
-from oauth_world import add_client, basic, disable_client
+from oauth_exchange import (
+    ACCESS_TOKEN,
+    API_KEY,
+    EXCHANGE,
+    FORM,
+    HELD,
+    JWT,
+    NOT_ACCEPTED,
+    bearer,
+    claims_of,
+    exchange,
+    exchanged,
+    reads,
+)
+from oauth_users import grant_to
+from oauth_world import add_client
 from scenario import fill, filled_names
 from support import SetClock
-from watchword.credentials.scope_sets import common_scopes, narrow
 from watchword.oauth.models import ClientSettings
 from world import Api
-
-EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
-ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
-JWT = "urn:ietf:params:oauth:token-type:jwt"
-API_KEY = "urn:watchword:params:oauth:token-type:api_key"
-FORM = {"content-type": "application/x-www-form-urlencoded"}
-NOT_ACCEPTED = {"error": "invalid_request", "error_description": "The token is not accepted"}
-
-
-@pytest.fixture
-async def service(api: Api) -> str:
-    """A client of tenant a that may exchange tokens."""
-    return await add_client(api.application, api.world.tenants["a"], grants=(EXCHANGE,))
-
-
-async def exchange(api: Api, client_id: str, token: str, token_type: str, **more: str) -> httpx.Response:
-    """Exchange a token as a confidential client."""
-    form = {"grant_type": EXCHANGE, "subject_token": token, "subject_token_type": token_type, **more}
-    return await api.call(
-        "POST", "/oauth/token", content=urlencode(form).encode(), headers={**FORM, **basic(client_id)}
-    )
-
-
-async def exchanged(api: Api, client_id: str, token: str, token_type: str, **more: str) -> str:
-    """Return the new token."""
-    answer = await exchange(api, client_id, token, token_type, **more)
-    assert answer.status_code == 200, answer.text
-    got: str = answer.json()["access_token"]
-    return got
-
-
-@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
-async def claims_of(api: Api, token: str, tenant: str = "a") -> dict[str, Any]:
-    keys = KeySet.import_key_set((await api.call("GET", f"/t/tenant-{tenant}/oauth/jwks")).json())
-    claims: dict[str, Any] = jwt.decode(token, keys, algorithms=["EdDSA"]).claims
-    return claims
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {token}"}
-
-
-async def reads(api: Api, token: str) -> int:
-    return (await api.call("GET", "/t/tenant-a/api/products", headers=bearer(token))).status_code
-
 
 pytestmark = pytest.mark.filterwarnings("ignore:EdDSA is deprecated")  # for the name Ed25519 (RFC 9864)
 
@@ -158,45 +122,6 @@ async def test_a_token_ends_no_later_than_what_it_was_made_from(api: Api, servic
     assert await reads(api, again.json()["access_token"]) == 401
 
 
-@pytest.mark.parametrize(
-    ("held", "allowed", "common"),
-    [
-        (("products:*",), ("*:read",), ("products:read",)),
-        (("*:*",), ("products:read", "orders:*"), ("products:read", "orders:*")),
-        (("products:read", "openid"), ("*:*", "openid"), ("products:read", "openid")),
-        (("products:read", "openid"), ("*:*",), ("products:read",)),
-        (("products:read",), ("products:write", "orders:*"), ()),
-        (("*:*", "products:read"), ("*:*",), ("*:*",)),
-        (("openid",), ("*:*",), ()),
-        ((), ("*:*",), ()),
-    ],
-)
-def test_common_scopes_are_what_both_give(
-    held: tuple[str, ...], allowed: tuple[str, ...], common: tuple[str, ...]
-) -> None:
-    """Without a scope asked for, a token gets what both the subject and the client have, either way round."""
-    assert common_scopes(held, allowed) == common
-    assert set(common_scopes(allowed, held)) == set(common)
-
-
-@pytest.mark.parametrize(
-    ("scopes", "limits", "left"),
-    [
-        (("products:read", "openid"), (), ("products:read", "openid")),
-        (("*:*", "products:read"), (("*:*",),), ("*:*", "products:read")),
-        (("products:*", "orders:read"), (("*:read",),), ("products:read", "orders:read")),
-        (("*:*",), (("*:read",), ("products:*", "orders:*")), ("products:read", "orders:read")),
-        (("products:write", "openid"), (("products:read",),), ()),
-        (("products:read",), ((),), ()),
-    ],
-)
-def test_each_limit_narrows(
-    scopes: tuple[str, ...], limits: tuple[tuple[str, ...], ...], left: tuple[str, ...]
-) -> None:
-    """Scopes stay as they were written while every limit covers them, and are cut down to what all give otherwise."""
-    assert narrow(scopes, limits) == left
-
-
 # What is refused
 
 
@@ -263,9 +188,6 @@ async def test_what_proves_nothing_here_gets_one_answer(api: Api, service: str, 
     """Unknown, forged, another tenant's or the other mode's: the same words for all (RFC 8693 §2.2.2)."""
     answer = await exchange(api, service, fill(token, filled_names(api.world)), token_type)
     assert (answer.status_code, answer.json()) == (400, NOT_ACCEPTED)
-
-
-HELD: list[dict[str, object]] = [{"allowed_networks": ["127.0.0.0/8"]}, {"rate_limit": 5}]
 
 
 @pytest.mark.parametrize("held", HELD)
@@ -353,140 +275,6 @@ async def test_one_client_does_not_stand_behind_itself(api: Api, service: str) -
             break
         again = answer.json()["access_token"]
     assert answer.json()["error"] == "invalid_request"
-
-
-# How it ends
-
-
-async def test_it_dies_with_the_session(api: Api, service: str) -> None:
-    """After logout the token that was made from the session is refused, and no new one is made."""
-    token = await exchanged(api, service, api.world.tokens["viewer_a"], JWT)
-    assert await reads(api, token) == 200
-    assert (await api.call("POST", "/api/users/logout", who="viewer_a")).status_code == 200
-    assert await reads(api, token) == 401
-    assert (await exchange(api, service, api.world.tokens["viewer_a"], JWT)).json() == NOT_ACCEPTED
-
-
-@pytest.mark.parametrize("how", ["revoked", "disabled", "expires"])
-async def test_it_dies_with_the_key(api: Api, service: str, clock: SetClock, how: str) -> None:
-    """After the key is revoked or disabled, or when its end is moved up, its tokens are refused."""
-    token = await exchanged(api, service, api.world.keys["sk_live_a"], API_KEY)
-    assert await reads(api, token) == 200
-    path = "/api/keys/{key_sk_live_a}"
-    if how == "revoked":
-        await api.call("DELETE", path, who="admin_a")
-    elif how == "disabled":
-        await api.call("PATCH", path, who="admin_a", json={"disabled": True})
-    else:
-        soon = {"expires_at": "2026-01-07T10:00:30Z"}
-        assert (await api.call("PATCH", path, who="admin_a", json=soon)).status_code == 200
-        assert await reads(api, token) == 200
-        clock.advance(30_000)
-    assert await reads(api, token) == 401
-
-
-async def writes(api: Api, token: str) -> int:
-    return (await api.call("POST", "/t/tenant-a/api/products", headers=bearer(token), json={})).status_code
-
-
-async def test_it_is_narrowed_with_the_key(api: Api, service: str) -> None:
-    """A key whose scopes are cut down narrows on the next request what was made of it, and says so."""
-    body = {"name": "K", "kind": "secret"}
-    key = (await api.call("POST", "/api/keys", who="admin_a", json=body)).json()["doc"]
-    token = await exchanged(api, service, key["key"], API_KEY)
-    assert (await reads(api, token), await writes(api, token)) == (200, 400)
-    path = f"/api/keys/{key['id']}"
-    assert (await api.call("PATCH", path, who="admin_a", json={"scopes": ["products:read"]})).status_code == 200
-    assert (await reads(api, token), await writes(api, token)) == (200, 403)
-    answer = await api.call(
-        "POST", "/oauth/introspect", content=urlencode({"token": token}).encode(), headers={**FORM, **basic(service)}
-    )
-    assert answer.json()["scope"] == "products:read"
-    assert (await api.call("PATCH", path, who="admin_a", json={"scopes": ["orders:read"]})).status_code == 200
-    assert await reads(api, token) == 403
-
-
-@pytest.mark.parametrize("held", HELD)
-async def test_it_dies_with_a_key_that_is_held(api: Api, service: str, held: dict[str, object]) -> None:
-    """A key that may no longer be sent from everywhere, or as often, takes along what could be."""
-    token = await exchanged(api, service, api.world.keys["sk_live_a"], API_KEY)
-    assert await reads(api, token) == 200
-    assert (await api.call("PATCH", "/api/keys/{key_sk_live_a}", who="admin_a", json=held)).status_code == 200
-    assert await reads(api, token) == 401
-
-
-async def test_it_is_narrowed_with_each_client_in_its_line(api: Api, service: str) -> None:
-    """A client that may do less narrows its own tokens, and what other clients made of them."""
-    first = await add_client(api.application, api.world.tenants["a"])
-    granted = await grant_to(api, first, "editor_a", "products:*")
-    token = await exchanged(api, service, granted.token, ACCESS_TOKEN)
-    assert [await writes(api, one) for one in (granted.token, token)] == [400, 400]
-    path = f"/api/clients/{first}"
-    assert (await api.call("PATCH", path, who="admin_a", json={"scopes": ["*:read"]})).status_code == 200
-    assert [await writes(api, one) for one in (granted.token, token)] == [403, 403]
-    assert [await reads(api, one) for one in (granted.token, token)] == [200, 200]
-    assert (await api.call("PATCH", f"/api/clients/{service}", who="admin_a", json={"scopes": []})).status_code == 200
-    assert [await reads(api, one) for one in (granted.token, token)] == [200, 403]
-
-
-async def test_it_is_narrowed_with_the_role(api: Api, service: str) -> None:
-    """An editor who becomes a viewer writes no more, through any token made before."""
-    token = await exchanged(api, service, api.world.tokens["editor_a"], JWT)
-    assert await writes(api, token) == 400
-    path = "/api/tenants/{tenant_a}/members/{user_editor_a}"
-    assert (await api.call("PATCH", path, who="admin_a", json={"role": "tenant-viewer"})).status_code == 200
-    assert (await reads(api, token), await writes(api, token)) == (200, 403)
-
-
-async def test_it_dies_with_the_grant_before_it(api: Api, service: str) -> None:
-    """When the user withdraws the first grant, tokens made of its tokens are refused, to the last in the line."""
-    first = await add_client(api.application, api.world.tenants["a"])
-    granted = await grant_to(api, first, "viewer_a", "products:read")
-    second = await exchanged(api, service, granted.token, ACCESS_TOKEN)
-    third_client = await add_client(api.application, api.world.tenants["a"], grants=(EXCHANGE,))
-    third = await exchanged(api, third_client, second, ACCESS_TOKEN)
-    assert (await reads(api, second), await reads(api, third)) == (200, 200)
-    await end_grant(api, granted.grant_id)
-    assert (await reads(api, second), await reads(api, third)) == (401, 401)
-
-
-async def test_it_dies_with_a_client_in_its_line(api: Api, service: str) -> None:
-    """When any client that the token came through is disabled, it is refused."""
-    first = await add_client(api.application, api.world.tenants["a"])
-    granted = await grant_to(api, first, "viewer_a", "products:read")
-    token = await exchanged(api, service, granted.token, ACCESS_TOKEN)
-    assert await reads(api, token) == 200
-    await disable_client(api.application, first)
-    assert await reads(api, token) == 401
-
-
-async def test_it_dies_with_the_token_before_it(api: Api, service: str) -> None:
-    """When the subject token is revoked, what was made of it is refused (RFC 7009 §2.1)."""
-    granted = await grant_to(api, service, "viewer_a", "products:read")
-    token = await exchanged(api, service, granted.token, ACCESS_TOKEN)
-    assert await reads(api, token) == 200
-    tokens = api.application._foundation.access_tokens
-    proof = await tokens.prove(granted.token, api.application.clock.now_ms())
-    await api.application.database.transaction(lambda tx: tokens.revoke(tx, proof.tenant_id, proof.mode, proof.claims))
-    assert await reads(api, token) == 401
-
-
-async def test_it_dies_with_the_user(api: Api, service: str) -> None:
-    """When the user is disabled, every token on the user's behalf is refused at once."""
-    token = await exchanged(api, service, api.world.tokens["viewer_a"], JWT)
-    assert await reads(api, token) == 200
-    await api.application.users.disable_user(api.world.users["viewer_a"], now_ms=api.application.clock.now_ms())
-    assert await reads(api, token) == 401
-
-
-async def test_it_dies_in_every_process_and_on_each_database(doors: tuple[Api, Api]) -> None:
-    """What one process remembers as good ends there too, when another ends the session behind it."""
-    first, second = doors
-    client = await add_client(first.application, first.world.tenants["a"], grants=(EXCHANGE,))
-    token = await exchanged(first, client, first.world.tokens["viewer_a"], JWT)
-    assert (await reads(first, token), await reads(second, token)) == (200, 200)
-    assert (await second.call("POST", "/api/users/logout", who="viewer_a")).status_code == 200
-    assert await reads(first, token) == 401
 
 
 async def test_an_exchange_leaves_its_trace(api: Api, service: str) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from grants_rig import CALLBACK, GRANTS, VERIFIER
+from oauth_exchange import EXCHANGE
 from oauth_flow import SCOPES, Flow
 from watchword.db.database import Transaction
 from watchword.errors import WatchwordError
@@ -18,7 +19,6 @@ from watchword.oauth.subject_token import ACCESS_TOKEN, API_KEY, JWT
 from world import Api
 
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
-EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 CHALLENGE = {"code_challenge": make_code_challenge(VERIFIER), "code_challenge_method": "S256"}
 
 Door = Callable[[Flow, str], Awaitable[bool]]
