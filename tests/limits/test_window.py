@@ -37,6 +37,7 @@ def test_window_ends_at_its_edge() -> None:
 def test_seconds_left_rounds_up(into_ms: int, left: int) -> None:
     """Who waits as long as told is never a moment early."""
     assert WindowCounter(60).seconds_left(START + into_ms) == left
+    assert WindowCounter(60).ends_at_s(START + into_ms) == START // 1000 + 60
 
 
 def test_clock_that_steps_back_opens_nothing() -> None:

@@ -37,7 +37,7 @@ export interface TransportOptions {
 export interface RateLimit {
   limit: number
   remaining: number
-  /** As in the header `X-RateLimit-Reset`. */
+  /** When it begins anew, in Unix seconds: the header `X-RateLimit-Reset`. */
   reset: number
 }
 

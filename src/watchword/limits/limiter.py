@@ -21,10 +21,11 @@ _WINDOW_NAMES: Final = {MINUTE: "minute", HOUR: "hour"}
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What a limit says of one request that may pass."""
+    """What a limit says of one request that may pass; ``resets_at_s`` is Unix seconds."""
 
     limit: int
     remaining: int
+    resets_at_s: int
     reset_seconds: int
     window_seconds: int
 
@@ -135,7 +136,9 @@ class Limiter:
             remaining = await self._shares.take(policy, subject, now_ms)
         if remaining < 0:
             raise _refusal(policy, counter, now_ms)
-        return Verdict(policy.count, remaining, counter.seconds_left(now_ms), policy.window_seconds)
+        return Verdict(
+            policy.count, remaining, counter.ends_at_s(now_ms), counter.seconds_left(now_ms), policy.window_seconds
+        )
 
     def _counter(self, name: str, window_seconds: int) -> WindowCounter:
         counter = self._counters.get(name)
@@ -152,7 +155,7 @@ def verdict_lines(verdict: Verdict) -> bytes:
     ) % (
         verdict.limit,
         verdict.remaining,
-        verdict.reset_seconds,
+        verdict.resets_at_s,
         verdict.limit,
         verdict.window_seconds,
         verdict.remaining,
@@ -167,7 +170,7 @@ def _refusal(policy: Policy, counter: WindowCounter, now_ms: int) -> RateLimitEx
         headers=(
             ("x-ratelimit-limit", str(policy.count)),
             ("x-ratelimit-remaining", "0"),
-            ("x-ratelimit-reset", str(left)),
+            ("x-ratelimit-reset", str(counter.ends_at_s(now_ms))),
             ("x-ratelimit-window", _WINDOW_NAMES[policy.window_seconds]),
             ("ratelimit-policy", f'"default";q={policy.count};w={policy.window_seconds}'),
             ("ratelimit", f'"default";r=0;t={left}'),

@@ -44,6 +44,10 @@ class WindowCounter:
         self._from_ms, self._until_ms = began_ms - self.window_ms, began_ms + self.window_ms
         self._taken = {}
 
+    def ends_at_s(self, now_ms: int) -> int:
+        """Return the Unix second in which the present window ends; windows are of whole seconds."""
+        return (now_ms - now_ms % self.window_ms + self.window_ms) // 1000
+
     def seconds_left(self, now_ms: int) -> int:
         """Return the seconds until the present window ends, at least 1."""
         return max(1, -(-(self.window_ms - now_ms % self.window_ms) // 1000))

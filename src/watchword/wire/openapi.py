@@ -91,7 +91,7 @@ _HEADERS: Final[dict[str, Any]] = {
         "schema": {"type": "integer", "minimum": 0},
     },
     "X-RateLimit-Reset": {
-        "description": "Seconds until the window ends.",
+        "description": "When the window ends, in Unix seconds.",
         "required": False,
         "schema": {"type": "integer", "minimum": 1},
     },

@@ -13,11 +13,11 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class RateLimit:
-    """The limit that a request was counted against."""
+    """The limit that a request was counted against; ``resets_at`` is when it begins anew, in Unix seconds."""
 
     limit: int
     remaining: int
-    reset_seconds: int
+    resets_at: int
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
         return RateLimit(
             limit=int(headers["x-ratelimit-limit"]),
             remaining=int(headers["x-ratelimit-remaining"]),
-            reset_seconds=int(headers["x-ratelimit-reset"]),
+            resets_at=int(headers["x-ratelimit-reset"]),
         )
     except (KeyError, ValueError):
         return None
