@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 
 from browser import Browser
 from grants_rig import GrantsRig
+from https_site import Site, open_site
 from oauth_exchange import EXCHANGE
 from oauth_world import add_client
+from support import SetClock
 from watchword.db.database import Database
-from world import Api
+from world import Api, World, open_api
 
 
 @pytest.fixture
@@ -28,6 +33,24 @@ async def service(api: Api) -> str:
 def browser(api: Api) -> Browser:
     """A browser that nobody is signed in with."""
     return Browser(api)
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    """A client's own site."""
+    directory = tmp_path / "site"
+    directory.mkdir()
+    async with open_site(directory) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def fetching(template: tuple[Path, World], clock: SetClock, site: Site, tmp_path: Path) -> AsyncIterator[Api]:
+    """The door of an installation that may fetch from this machine."""
+    directory, world = template
+    changes = {"WATCHWORD_FETCH_NETWORKS": "127.0.0.0/8", "WATCHWORD_FETCH_CA_FILE": str(site.ca_file)}
+    async with open_api(directory, world, tmp_path / "data", "fast", clock, **changes) as door:
+        yield door
 
 
 @pytest.fixture

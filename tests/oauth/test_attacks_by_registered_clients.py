@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
 import pytest
 
-from https_site import Site, answer_of, open_site
+from https_site import Site, answer_of
 from oauth_flow import Flow, scalar
 from oauth_keys import ASSERTION_TYPE, ClientKey
 from oauth_tenants import allow
@@ -20,30 +18,12 @@ from watchword.db.database import Statement
 from watchword.oauth import fetched_documents, unused_clients
 from watchword.oauth.models import ClientSettings
 from watchword.oauth.unused_clients import Room
-from world import Api, World, open_api
+from world import Api
 
 KEY, STRANGERS = ClientKey("ES256", kid="one"), ClientKey("ES256", kid="none-of-these")
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 _SET_SOURCE = Statement("UPDATE oauth_clients SET source = 'registration' WHERE id = $1")
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    """A client's own site."""
-    directory = tmp_path / "site"
-    directory.mkdir()
-    async with open_site(directory) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def fetching(template: tuple[Path, World], clock: SetClock, site: Site, tmp_path: Path) -> AsyncIterator[Api]:
-    """The door of an installation that may fetch from this machine."""
-    directory, world = template
-    changes = {"WATCHWORD_FETCH_NETWORKS": "127.0.0.0/8", "WATCHWORD_FETCH_CA_FILE": str(site.ca_file)}
-    async with open_api(directory, world, tmp_path / "data", "fast", clock, **changes) as door:
-        yield door
 
 
 async def make_a_stranger(application: Application, client_id: str) -> None:

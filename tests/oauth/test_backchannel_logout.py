@@ -16,7 +16,7 @@ from joserfc.jwk import KeySet
 
 from eventually import eventually
 from grants_rig import GrantsRig, change, make_client
-from https_site import THIS_MACHINE, Site, answer_of, open_site
+from https_site import THIS_MACHINE, Site, answer_of
 from oauth_flow import Flow
 from support import START_MS, SetClock
 from tenancy import ReadableAudit
@@ -99,14 +99,6 @@ class Rig:
         opened = jwt.decode(token, KeySet.import_key_set({"keys": published}), algorithms=[algorithm])
         assert opened.header["typ"] == "logout+jwt"
         return dict(opened.claims)
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    directory = tmp_path / "site"
-    directory.mkdir()
-    async with open_site(directory) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from https_site import Site, answer_of, open_site
+from https_site import Site, answer_of
 from oauth_keys import ASSERTION_TYPE, ClientKey
 from oauth_world import add_client
 from support import SetClock
@@ -24,22 +23,16 @@ NOW_MS = SetClock().now_ms()
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    """The client's own site."""
-    directory = tmp_path / "site"
-    directory.mkdir()
-    async with open_site(directory) as opened:
-        publish(opened, KEY)
-        yield opened
+def site(site: Site) -> Site:
+    """The client's own site, with its keys."""
+    publish(site, KEY)
+    return site
 
 
 @pytest.fixture
-async def api(template: tuple[Path, World], clock: SetClock, site: Site, tmp_path: Path) -> AsyncIterator[Api]:
+def api(fetching: Api) -> Api:
     """The door of an installation that may fetch from this machine."""
-    directory, world = template
-    changes = {"WATCHWORD_FETCH_NETWORKS": "127.0.0.0/8", "WATCHWORD_FETCH_CA_FILE": str(site.ca_file)}
-    async with open_api(directory, world, tmp_path / "data", "fast", clock, **changes) as door:
-        yield door
+    return fetching
 
 
 def publish(site: Site, *keys: ClientKey, headers: tuple[str, ...] = ()) -> None:
