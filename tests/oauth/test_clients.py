@@ -2,61 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
 from typing import Any
 
-import httpx
 import pytest
 
-from oauth_world import basic
-from support import SetClock
+from oauth_managed_clients import CODE, OWN, ask, fields_of, make, reads, status_of, token_of
 from watchword.db.database import Statement
 from watchword.errors import NotFoundError
 from watchword.oauth.client_models import CreateClient
 from world import OPERATOR, Api
 
-OWN: dict[str, Any] = {"name": "Warehouse", "grants": ["client_credentials"]}
-CODE: dict[str, Any] = {
-    "name": "Partner",
-    "grants": ["authorization_code", "refresh_token"],
-    "redirect_uris": ["https://partner.example/cb"],
-}
 UNKNOWN = "/api/clients/cli_00000000000000000000000000"
-DAY_MS = 86_400_000
-
-
-async def make(api: Api, body: Mapping[str, Any] = OWN, who: str = "admin_a") -> dict[str, Any]:
-    made = await api.call("POST", "/api/clients", who=who, json=body)
-    assert made.status_code == 201, made.text
-    doc: dict[str, Any] = made.json()["doc"]
-    return doc
-
-
-async def ask(api: Api, client_id: str, secret: str) -> httpx.Response:
-    form = b"grant_type=client_credentials"
-    headers = {"content-type": "application/x-www-form-urlencoded", **basic(client_id, secret)}
-    return await api.call("POST", "/oauth/token", content=form, headers=headers)
-
-
-async def status_of(api: Api, client_id: str, secret: str) -> int:
-    return (await ask(api, client_id, secret)).status_code
-
-
-async def token_of(api: Api, doc: Mapping[str, Any]) -> str:
-    answer = await ask(api, doc["id"], doc["clientSecret"])
-    token: str = answer.json()["access_token"]
-    return token
-
-
-async def reads(api: Api, token: str) -> int:
-    answer = await api.call("GET", "/api/products", headers={"authorization": f"Bearer {token}"})
-    return answer.status_code
-
-
-def fields_of(answer: httpx.Response) -> list[str]:
-    assert answer.status_code == 400, answer.text
-    return [field["path"] for field in answer.json()["errors"][0]["extensions"]["fields"]]
 
 
 async def test_a_client_gets_tokens_from_its_making_on(api: Api) -> None:
@@ -272,12 +228,6 @@ async def test_another_tenants_client_is_no_client(shared: Api, method: str, pat
     assert (theirs.status_code, theirs.content) == (404, nobodys.content)
 
 
-async def test_a_secret_belongs_to_its_client(shared: Api) -> None:
-    """A secret is not revoked through another client, not even of the same tenant."""
-    path = "/api/clients/{client_a}/secrets/{client_secret_b}"
-    assert (await shared.call("DELETE", path, who="admin_a")).status_code == 404
-
-
 async def test_pages_of_clients(api: Api) -> None:
     """Clients are listed in the order of their making, page by page, of both modes and of the own tenant alone."""
     made = [(await make(api, {**OWN, "mode": mode}))["id"] for mode in ("live", "test", "live")]
@@ -330,108 +280,6 @@ async def test_an_administrator_may_weaken_a_client_that_registered_itself(api: 
     changed = await api.call("PATCH", f"/api/clients/{doc['id']}", who="admin_a", json={"pkce_exempt": True})
     assert changed.status_code == 200
     assert (changed.json()["doc"]["source"], len(changed.json()["doc"]["warnings"])) == ("registration", 1)
-
-
-# Secrets
-
-
-async def test_secrets_live_beside_each_other(api: Api) -> None:
-    """An added secret works at once and the first one goes on; each ends by itself."""
-    doc = await make(api)
-    target = f"/api/clients/{doc['id']}"
-    added = (await api.call("POST", f"{target}/secrets", who="admin_a")).json()["doc"]
-    assert await status_of(api, doc["id"], doc["clientSecret"]) == 200
-    assert await status_of(api, doc["id"], added["clientSecret"]) == 200
-    secrets = (await api.call("GET", target, who="admin_a")).json()["secrets"]
-    [first] = [secret for secret in secrets if secret["id"] != added["id"]]
-    revoked = await api.call("DELETE", f"{target}/secrets/{first['id']}", who="admin_a")
-    assert revoked.json()["doc"]["status"] == "expired"
-    assert await status_of(api, doc["id"], doc["clientSecret"]) == 401
-    assert await status_of(api, doc["id"], added["clientSecret"]) == 200
-    again = await api.call("DELETE", f"{target}/secrets/{first['id']}", who="admin_a")
-    assert again.json()["doc"] == revoked.json()["doc"]
-
-
-async def test_a_secret_ends_on_the_millisecond(api: Api, clock: SetClock) -> None:
-    """A secret with an end proves its client until just before it, and not at it."""
-    end_ms = clock.now_ms() + DAY_MS
-    doc = await make(api, {**OWN, "secret_expires_at": end_ms // 1000})
-    clock.set_now(end_ms - 1)
-    assert await status_of(api, doc["id"], doc["clientSecret"]) == 200
-    clock.set_now(end_ms)
-    assert await status_of(api, doc["id"], doc["clientSecret"]) == 401
-
-
-async def test_a_rotation_overlaps(api: Api, clock: SetClock) -> None:
-    """After a rotation both secrets work, the old ones until the overlap ends, the new one on."""
-    doc = await make(api)
-    body = {"overlap_seconds": 3600}
-    rotated = await api.call("POST", f"/api/clients/{doc['id']}/rotate", who="admin_a", json=body)
-    assert rotated.status_code == 201
-    new = rotated.json()["doc"]["clientSecret"]
-    assert [old["expiresAt"] for old in rotated.json()["oldDocs"]] == ["2026-01-07T11:00:00.000Z"]
-    clock.advance(3_599_999)
-    assert await status_of(api, doc["id"], doc["clientSecret"]) == 200
-    assert await status_of(api, doc["id"], new) == 200
-    clock.advance(1)
-    assert await status_of(api, doc["id"], doc["clientSecret"]) == 401
-    assert await status_of(api, doc["id"], new) == 200
-
-
-async def test_a_rotation_without_overlap_ends_the_old_secrets_now(api: Api) -> None:
-    """With an overlap of 0 only the new secret is left, however many there were."""
-    doc = await make(api)
-    target = f"/api/clients/{doc['id']}"
-    for _ in range(4):
-        assert (await api.call("POST", f"{target}/secrets", who="admin_a")).status_code == 201
-    rotated = await api.call("POST", f"{target}/rotate", who="admin_a", json={"overlap_seconds": 0})
-    assert await status_of(api, doc["id"], doc["clientSecret"]) == 401
-    assert await status_of(api, doc["id"], rotated.json()["doc"]["clientSecret"]) == 200
-    assert [old["status"] for old in rotated.json()["oldDocs"]] == ["expired"] * 5
-
-
-async def test_a_rotation_lengthens_no_secret(api: Api, clock: SetClock) -> None:
-    """A secret that ends before the overlap does keeps its own end."""
-    end_s = clock.now_ms() // 1000 + 60
-    doc = await make(api, {**OWN, "secret_expires_at": end_s})
-    rotated = await api.call("POST", f"/api/clients/{doc['id']}/rotate", who="admin_a")
-    assert rotated.json()["oldDocs"][0]["expiresAt"] == "2026-01-07T10:01:00.000Z"
-
-
-async def test_living_secrets_are_bounded(api: Api) -> None:
-    """A client has five living secrets at most, since each is compared when it proves itself."""
-    doc = await make(api)
-    target = f"/api/clients/{doc['id']}"
-    answers = [await api.call("POST", f"{target}/secrets", who="admin_a") for _ in range(5)]
-    assert [answer.status_code for answer in answers] == [201] * 4 + [409]
-    assert (await api.call("POST", f"{target}/rotate", who="admin_a")).status_code == 409
-
-
-async def test_secrets_made_in_parallel_stay_bounded(stored_api: Api) -> None:
-    """Of twenty parallel wishes for a secret as many are granted as there is room for."""
-    doc = await make(stored_api)
-    path = f"/api/clients/{doc['id']}/secrets"
-    answers = await asyncio.gather(*(stored_api.call("POST", path, who="admin_a") for _ in range(20)))
-    assert sorted(answer.status_code for answer in answers) == [201] * 4 + [409] * 16
-
-
-@pytest.mark.parametrize("body", [{"overlap_seconds": -1}, {"overlap_seconds": 90 * 86_400 + 1}, {"overlap": 1}])
-async def test_an_overlap_is_bounded(shared: Api, body: object) -> None:
-    """A rotation ends: an overlap is neither negative nor longer than three months."""
-    assert fields_of(await shared.call("POST", "/api/clients/{client_a}/rotate", who="admin_a", json=body))
-
-
-async def test_it_is_seen_who_still_uses_the_old_secret(api: Api, clock: SetClock) -> None:
-    """The last use of each secret stands beside it, so that a rotation can be finished."""
-    doc = await make(api)
-    target = f"/api/clients/{doc['id']}"
-    clock.advance(1_000)
-    await api.call("POST", f"{target}/rotate", who="admin_a")
-    assert await status_of(api, doc["id"], doc["clientSecret"]) == 200
-    await api.application.audit.flush()
-    read = (await api.call("GET", target, who="admin_a")).json()
-    assert [secret["lastUsedAt"] for secret in read["secrets"]] == ["2026-01-07T10:00:01.000Z", None]
-    assert read["lastUsedAt"] == "2026-01-07T10:00:01.000Z"
 
 
 async def test_each_change_leaves_an_event(api: Api) -> None:
