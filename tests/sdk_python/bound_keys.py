@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 
 from oauth_keys import ClientKey
+from sdk_python.guarded import bearer, sign_in
 from watchword_client.testing import WatchwordServer
 
 API = "https://orders.example"
@@ -15,11 +16,9 @@ class BoundKey:
     """A key of the server's tenant, and its pair."""
 
     def __init__(self, server: WatchwordServer) -> None:
-        person = {"email": server.email, "password": server.password}
-        token = httpx.post(f"{server.url}/api/users/login", json=person).json()["token"]
         self.pair = ClientKey()
         wanted = {"name": "bound", "kind": "secret", "dpop_jkt": self.pair.jkt}
-        answer = httpx.post(f"{server.url}/api/keys", json=wanted, headers={"authorization": f"Bearer {token}"})
+        answer = httpx.post(f"{server.url}/api/keys", json=wanted, headers=bearer(sign_in(server)))
         self.text: str = answer.json()["doc"]["key"]
         self._server = server
 

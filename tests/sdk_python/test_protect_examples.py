@@ -15,6 +15,7 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from sdk_python.bound_keys import API, BoundKey
+from sdk_python.guarded import get_token, sign_in
 from watchword_client.protect import Policy, Protection
 from watchword_client.testing import WatchwordServer
 
@@ -38,16 +39,11 @@ class Shop:
 
     def token(self, scope: str = "orders:read", *, audience: str | None = None) -> str:
         """Get a token of the OAuth client."""
-        form = {"grant_type": "client_credentials", "scope": scope, "resource": audience or self.server.audience}
-        answer = self.ask("POST", "/oauth/token", data=form, auth=(self.server.client_id, self.server.client_secret))
-        token: str = answer.json()["access_token"]
-        return token
+        return get_token(self.server, scope, audience=audience)
 
     def session(self) -> str:
         """Sign the administrator in."""
-        person = {"email": self.server.email, "password": self.server.password}
-        token: str = self.ask("POST", "/api/users/login", json=person).json()["token"]
-        return token
+        return sign_in(self.server)
 
     def read(self, token: str) -> httpx.Response:
         return self.call({"authorization": f"Bearer {token}"})
