@@ -7,8 +7,10 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
+import pytest
+
 from watchword_client.clock import Clock
-from watchword_client.engine import Credentials, Engine
+from watchword_client.engine import Credentials, Engine, Request
 from watchword_client.errors import WatchwordError
 from watchword_client.flow import Alone, Failure, Flow, Outgoing, Reply, Send, Step, Tell, Wait
 from watchword_client.retry import Retry
@@ -20,6 +22,9 @@ NOW = 1_767_780_000
 LIFE = 604_800
 CLIENT_KEY = "pk_live_" + "a" * 36
 SECRET_KEY = "sk_live_" + "b" * 36
+
+LIST = Request(method="GET", path="/api/products?limit=1")
+UNSENT = Failure("NETWORK_ERROR", may_have_arrived=False, cause=OSError())
 
 Answer = Reply | Failure | Callable[[Outgoing], Reply]
 
@@ -140,3 +145,10 @@ def renewed(name: str) -> Reply:
 def bearers(sent: Iterable[Outgoing]) -> list[Any]:
     """Return the session token of each request."""
     return [outgoing.headers.get("authorization", "").removeprefix("Bearer ") or None for outgoing in sent]
+
+
+def refused(script: Script, engine: Engine, request: Request) -> WatchwordError:
+    """Perform a request that fails."""
+    with pytest.raises(WatchwordError) as caught:
+        script.run(engine.perform(request))
+    return caught.value
