@@ -66,6 +66,11 @@ class OrderShop(Shop):
             order = answer.json["doc"]
         return order
 
+    async def is_untouched(self, product: dict[str, Any], *, stock: int) -> bool:
+        """Say whether no order is stored, and as many pieces are there."""
+        total = (await self.send("GET", "/api/orders/count")).json
+        return total == {"totalDocs": 0} and await self.stock_of(product) == stock
+
     async def stock_of(self, product: dict[str, Any]) -> int | None:
         """Return how many pieces there are."""
         stock: int | None = (await self.send("GET", f"/api/products/{product['id']}")).json.get("stock")
