@@ -1,5 +1,4 @@
 """The reference of the Python client, from its signatures and docstrings."""
-# ruff: noqa: INP001 - a script beside the pages it writes, no package
 
 from __future__ import annotations
 

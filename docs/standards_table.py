@@ -1,5 +1,4 @@
 """The table of standards: each section that a test's own sentence cites, with that sentence and the test."""
-# ruff: noqa: INP001 - a module beside the pages it writes, no package
 
 from __future__ import annotations
 

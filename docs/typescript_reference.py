@@ -1,5 +1,4 @@
 """The reference of the TypeScript package, from the comments and declarations in its source."""
-# ruff: noqa: INP001 - beside the script that imports it, no package
 
 from __future__ import annotations
 
