@@ -12,13 +12,13 @@ from watchword.errors import ForbiddenError
 from watchword.limits.policies import ATTEMPTS, HOUR, MINUTE
 from watchword.setting_kinds import PLANS
 
-_WINDOWS: Final = {MINUTE: "minute", HOUR: "hour"}
+_WINDOWS: Final = {MINUTE: "a minute", HOUR: "an hour"}
 
 
 def attempts_part() -> str:
     """Return the limits of a client address."""
     rows = [
-        (f"`{policy.name}`", f"{policy.count} a {_WINDOWS[policy.window_seconds]}", policy.when_store_is_down)
+        (f"`{policy.name}`", f"{policy.count} {_WINDOWS[policy.window_seconds]}", policy.when_store_is_down)
         for policy in ATTEMPTS.values()
     ]
     return table(("Limit", "For each client address", "When the store is down"), rows)

@@ -171,7 +171,7 @@ class Application:
         scheme: str,
         body: bytes | BodyReader = b"",
     ) -> Request:
-        """Make a request of what a connection carried; a trusted proxy's word on client and scheme is taken."""
+        """Make a request of what a connection carried; a trusted proxy's word on client, scheme and host is taken."""
         request = Request(method, target, headers, peer, scheme, body)
         if ":" in peer:
             request.client_address = self._addresses.resolve(peer, None)
@@ -179,6 +179,9 @@ class Application:
             request.client_address = self._addresses.resolve(peer, request.header(b"x-forwarded-for"))
             request.is_in_clear = self._addresses.is_in_clear(peer, scheme, request.header(b"x-forwarded-proto"))
             request.scheme = self._addresses.scheme(peer, scheme, request.header(b"x-forwarded-proto"))
+            host = self._addresses.host(peer, request.header(b"x-forwarded-host"))
+            if host is not None and host != request.header(b"host"):
+                request.add_header(b"host", host.encode("latin-1"))
         return request
 
     def end_streams(self) -> None:

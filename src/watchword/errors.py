@@ -222,10 +222,10 @@ class NotAMemberError(ForbiddenError):
 
 
 class TenantMismatchError(ForbiddenError):
-    """The publishable key and the proof beside it name two tenants."""
+    """The publishable key and the proof beside it name two tenants, or live and test."""
 
     code = "TENANT_MISMATCH"
-    sentence = "The key and the credential belong to different tenants"
+    sentence = "The key and the credential belong to different tenants or modes"
 
 
 class CrossSiteRequestError(ForbiddenError):

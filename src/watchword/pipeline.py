@@ -330,6 +330,6 @@ async def _read_json(request: Request, route: Route) -> object:
     body = await request.body()
     if not body and route.body_is_optional:
         return None
-    require_json_type(request.header(b"content-type"))
+    require_json_type(request.header(b"content-type"), request.header(b"content-encoding"))
     decoded: object = decode_struct(body, route.body)
     return decoded

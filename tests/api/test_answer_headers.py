@@ -222,6 +222,21 @@ async def test_hsts_is_said_over_tls_only(proxied: Api, proto: str, scheme: str)
             assert response.headers["strict-transport-security"].startswith("max-age=63072000")
 
 
+@pytest.mark.parametrize(
+    ("host", "status"), [("api.example.com", 200), ("evil.example, api.example.com", 200), ("internal.example", 403)]
+)
+async def test_the_own_origin_is_what_the_proxy_was_called(proxied: Api, host: str, status: int) -> None:
+    """A change by cookie from the server's own page holds where the proxy tells by which host it was called."""
+    sent = {
+        "cookie": f"__Host-watchword={proxied.world.tokens['viewer_a']}",
+        "origin": "https://api.example.com",
+        "x-forwarded-proto": "https",
+        "x-forwarded-host": host,
+    }
+    answer = await proxied.call("PATCH", "/api/users/me", json={"name": "Ann"}, headers=sent)
+    assert answer.status_code == status, answer.text
+
+
 async def test_a_credential_in_clear_is_refused(proxied: Api) -> None:
     """A request that reached the proxy over plain HTTP is refused wherever credentials go; what is public is not."""
     clear = {"x-forwarded-proto": "http"}

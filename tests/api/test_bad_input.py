@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import sys
 
 import pytest
@@ -157,6 +158,18 @@ async def test_other_types_are_refused(shared: Api, content_type: str) -> None:
     for path in ("/api/products", "/api/users/login", "/api/keys/verify"):
         refusal = await shared.call("POST", path, who="sk_live_a", content=body, headers={"content-type": content_type})
         assert (refusal.status_code, code_of(refusal)) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+async def test_a_compressed_body_is_refused_as_such(shared: Api) -> None:
+    """A body in a coding that is not read is 415 with the one that is (RFC 9110 §12.5.3), not taken for broken JSON."""
+    for path in ("/api/products", "/api/keys/verify"):
+        sent = {"content-type": "application/json", "content-encoding": "gzip"}
+        refusal = await shared.call("POST", path, who="sk_live_a", content=gzip.compress(b"{}"), headers=sent)
+        assert (refusal.status_code, code_of(refusal)) == (415, "UNSUPPORTED_MEDIA_TYPE")
+        assert refusal.headers["accept-encoding"] == "identity"
+        sent["content-encoding"] = "Identity"
+        refusal = await shared.call("POST", path, who="sk_live_a", content=b"{}", headers=sent)
+        assert (refusal.status_code, code_of(refusal)) == (400, "VALIDATION_ERROR")
 
 
 async def test_nothing_of_all_this_was_kept(shared: Api) -> None:

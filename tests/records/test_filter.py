@@ -49,7 +49,7 @@ _TEXT = {"name", "sku", "description", "currency", "status"}
 def _conditions() -> st.SearchStrategy[Pairs]:
     def build(field: str) -> st.SearchStrategy[Pairs]:
         values = st.sampled_from(_VALUES[field])
-        operators = [name for name in OPERATOR_NAMES if field in _TEXT or name not in {"contains", "like"}]
+        operators = [name for name in OPERATOR_NAMES if field in _TEXT or name not in {"contains", "like", "not_like"}]
 
         def value_of(operator: str) -> st.SearchStrategy[Pairs]:
             path = f"[{field}][{operator}]"
@@ -110,6 +110,8 @@ def _holds(condition: Condition, value: Any) -> bool:  # noqa: ANN401 - whatever
             return bool(value != first)
         case "not_in":
             return value not in several
+        case "not_like":
+            return value is None or not _COMPARISONS["like"](value, several)
     return value is not None and bool(_COMPARISONS[condition.operator](value, several))
 
 
@@ -202,7 +204,7 @@ def test_values_never_reach_the_text_of_a_statement(query: str, values: list[str
     def exchange(wanted: Filter) -> Filter:
         if isinstance(wanted, Group):
             return Group(wanted.joined, tuple(exchange(member) for member in wanted.members))
-        if wanted.field.kind != "text" or wanted.operator in {"exists", "like"}:
+        if wanted.field.kind != "text" or wanted.operator in {"exists", "like", "not_like"}:
             return wanted
         return Condition(wanted.field, wanted.operator, tuple(values[n] for n, _ in enumerate(wanted.values)))
 
@@ -274,6 +276,7 @@ async def test_sql_in_a_value_is_a_value(stocked: Stocked) -> None:
         ("where[createdAt][equals]=2026-13-01", "where[createdAt][equals]"),
         ("where[createdAt][equals]=2026-01-07T10:60:00Z", "where[createdAt][equals]"),
         ("where[createdAt][like]=2026", "where[createdAt][like]"),
+        ("where[price][not_like]=1", "where[price][not_like]"),
         ("where[id][contains]=prd", "where[id][contains]"),
         ("where[or]=x", "where[or]"),
         ("where[or][name][equals]=x", "where[or][name]"),

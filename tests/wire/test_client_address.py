@@ -70,6 +70,21 @@ def test_knows_what_came_in_clear(peer: str, own: str, forwarded_proto: str | No
 
 
 @pytest.mark.parametrize(
+    ("peer", "forwarded_host", "wanted"),
+    [
+        ("10.0.0.1", "api.example.com", "api.example.com"),
+        ("10.0.0.1", "evil.example, api.example.com:8443", "api.example.com:8443"),
+        ("10.0.0.1", None, None),
+        ("10.0.0.1", " ", None),
+        ("203.0.113.9", "api.example.com", None),
+    ],
+)
+def test_believes_the_host_of_trusted_proxies_only(peer: str, forwarded_host: str | None, wanted: str | None) -> None:
+    """The host that a client addressed is told by the proxies in the named networks alone, by the nearest of them."""
+    assert ClientAddresses(["10.0.0.0/8"]).host(peer, forwarded_host) == wanted
+
+
+@pytest.mark.parametrize(
     ("address", "bucket"),
     [
         ("198.51.100.1", "198.51.100.1"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 import pytest
@@ -68,6 +68,36 @@ def test_a_text_that_can_be_read_in_two_ways_is_refused(body: bytes, sentence: s
     """What is no JSON, or JSON that parsers read differently, is refused with a sentence that says where or why."""
     with pytest.raises(MalformedRequestError, match=sentence):
         decode_json(body)
+
+
+class Bounded(msgspec.Struct):
+    """One field for each bound that a request's struct may set."""
+
+    name: Annotated[str, msgspec.Meta(min_length=2, max_length=3)] = "abc"
+    words: Annotated[list[str], msgspec.Meta(min_length=1, max_length=1)] = msgspec.field(default_factory=lambda: ["a"])
+    count: Annotated[int, msgspec.Meta(ge=1, le=5)] = 1
+    share: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.5
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "sentence"),
+    [
+        (b'{"name": ""}', "name", "must have 2 or more characters"),
+        (b'{"name": "abcd"}', "name", "must have at most 3 characters"),
+        (b'{"words": []}', "words", "must have 1 or more items"),
+        (b'{"words": ["a", "b"]}', "words", "must have at most 1 items"),
+        (b'{"count": 0}', "count", "must be 1 or more"),
+        (b'{"count": 6}', "count", "must be 5 or less"),
+        (b'{"share": 0.0}', "share", "must be more than 0.0"),
+        (b'{"share": 1.0}', "share", "must be less than 1.0"),
+        (b'{"count": "1"}', "count", "must be an integer, not text"),
+    ],
+)
+def test_bounds_are_told_in_words(body: bytes, field: str, sentence: str) -> None:
+    """What a field may hold is said as a person says it, without signs of comparison."""
+    with pytest.raises(InvalidFieldsError) as refused:
+        decode_struct(body, Bounded)
+    assert refused.value.faults == {field: sentence}
 
 
 def test_broken_json_carries_line_and_column() -> None:

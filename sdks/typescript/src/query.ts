@@ -12,6 +12,7 @@ type Operators<V> = {
   less_than_equal?: V
   exists?: boolean
   contains?: string
+  not_like?: string
   like?: string
 }
 

@@ -51,7 +51,7 @@ _TEMPLATES: Final[dict[str, Sql]] = {
 
 
 def write_filter(wanted: Filter, parameters: Parameters, *, id_kind: str) -> Sql:
-    """Write a filter that has conditions; comparisons leave out documents without the field, ``not_equals`` and ``not_in`` take them."""
+    """Write a filter that has conditions; comparisons leave out documents without the field, what begins with ``not_`` takes them."""
     if isinstance(wanted, Condition):
         return _write_condition(wanted, parameters, id_kind)
     members = [write_filter(member, parameters, id_kind=id_kind) for member in wanted.members]
@@ -71,8 +71,9 @@ def _write_condition(condition: Condition, parameters: Parameters, id_kind: str)
         return _write_creation(condition, parameters, id_kind)
     if condition.operator == "contains":
         return _write_contains(field, [str(condition.values[0])], parameters)
-    if condition.operator == "like":
-        return _write_contains(field, str(condition.values[0]).split() or [""], parameters)
+    if condition.operator in {"like", "not_like"}:
+        like = _write_contains(field, str(condition.values[0]).split() or [""], parameters)
+        return like if condition.operator == "like" else _write_absence(field, like)
     template = _TEMPLATES[condition.operator]
     values = ", ".join(parameters.add(value) for value in condition.values)
     return Sql(
@@ -113,6 +114,13 @@ def _write_contains(field: Field, words: list[str], parameters: Parameters) -> S
     return Sql(
         "(" + " AND ".join(f"instr(lower({field.sqlite}), {number}) > 0" for number in numbers) + ")",
         "(" + " AND ".join(f"position({number} in lower({field.postgres})) > 0" for number in numbers) + ")",
+    )
+
+
+def _write_absence(field: Field, wanted: Sql) -> Sql:
+    return Sql(
+        f"({field.sqlite} IS NULL OR NOT {wanted.sqlite})",
+        f"({field.postgres} IS NULL OR NOT {wanted.postgres})",
     )
 
 

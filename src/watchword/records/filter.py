@@ -28,6 +28,7 @@ Operator = Literal[
     "exists",
     "contains",
     "like",
+    "not_like",
 ]
 Scalar = str | int | float | bool
 
@@ -43,7 +44,7 @@ VALUE_CHARACTERS_MAX: Final = 1000
 OPERATOR_NAMES: Final[tuple[Operator, ...]] = get_args(Operator)
 _OPERATORS: Final[dict[str, Operator]] = {name: name for name in OPERATOR_NAMES}
 _JOINS: Final[dict[str, Literal["and", "or"]]] = {"and": "and", "or": "or"}
-_TEXT_OPERATORS: Final = frozenset({"contains", "like"})
+_TEXT_OPERATORS: Final = frozenset({"contains", "like", "not_like"})
 _LIST_OPERATORS: Final = frozenset({"in", "not_in"})
 
 

@@ -156,7 +156,7 @@ def _write(
 
 
 async def _read_object(request: Request) -> dict[str, Any]:
-    require_json_type(request.header(b"content-type"))
+    require_json_type(request.header(b"content-type"), request.header(b"content-encoding"))
     sent = decode_json(await request.body())
     if not isinstance(sent, dict):
         raise MalformedRequestError("The body must be a JSON object")

@@ -1,6 +1,6 @@
 """Who is at the other end, when a proxy that we were told to trust stands between.
 
-``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed from peers inside the trusted networks only; anyone else
+``X-Forwarded-For``, ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` are believed from peers inside the trusted networks only; anyone else
 who sends them is taken for what the socket says (ASVS 4.1.3, 15.3.4).
 """
 
@@ -48,6 +48,12 @@ class ClientAddresses:
             if nearest in {"http", "https"}:
                 return nearest
         return own
+
+    def host(self, peer: str, forwarded_host: str | None) -> str | None:
+        """Return the host that the client addressed, as a trusted proxy tells it; None where none does."""
+        if forwarded_host is None or not self.is_trusted(peer):
+            return None
+        return forwarded_host.rpartition(",")[2].strip() or None
 
     def is_in_clear(self, peer: str, own: str, forwarded_proto: str | None) -> bool:
         """Say whether a request came over plain HTTP from elsewhere, past the proxy or to it (ASVS 4.1.2).

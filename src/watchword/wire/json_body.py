@@ -29,21 +29,26 @@ _FAULTS_MAX: Final = 50
 """Faults that one answer lists: enough to mend a form, too few to make a large answer from a small body."""
 
 _INTEGER_DIGITS_MAX: Final = 17
+_AS_IT_IS: Final = "identity"
+_COMPRESSED: Final = "Send the body as it is: a Content-Encoding is not read"
 _NAME_SHOWN_MAX: Final = 64
 """Characters of a sender's own field name that an error repeats."""
 
 Decoded = TypeVar("Decoded")
 
 
-def require_json_type(content_type: str | None) -> None:
+def require_json_type(content_type: str | None, content_encoding: str | None) -> None:
     """Refuse a body that is not announced as JSON: forms of foreign pages cannot announce it without a preflight.
 
     Raises:
-        UnsupportedMediaTypeError: the media type is another one, or none.
+        UnsupportedMediaTypeError: the media type is another one, or none, or the body is compressed.
     """
     media_type, _, _ = (content_type or "").partition(";")
     if media_type.strip().lower() != "application/json":
         raise UnsupportedMediaTypeError
+    if (content_encoding or _AS_IT_IS).strip().lower() != _AS_IT_IS:
+        # RFC 9110 §12.5.3: the header says that the coding was at fault, and which one is taken.
+        raise UnsupportedMediaTypeError(_COMPRESSED, headers=(("accept-encoding", _AS_IT_IS),))
 
 
 def decode_json(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON the sender wrote
@@ -176,6 +181,18 @@ _TYPE_WORDS: Final = {
 }
 
 
+_BOUND: Final = re.compile(
+    r"must be (?P<kind>text of length|a list of length|an integer|a number) (?P<sign>[<>]=?) (?P<limit>\S+)"
+)
+_BOUNDS: Final = {
+    ">=": "must be {limit} or more",
+    "<=": "must be {limit} or less",
+    ">": "must be more than {limit}",
+    "<": "must be less than {limit}",
+}
+_COUNTED: Final = {"text of length": "characters", "a list of length": "items"}
+
+
 def _field_faults(value: dict[str, Any], wanted: type[Any]) -> Iterator[tuple[str, str]]:
     """Name every wrong field at once, where msgspec stops at the first."""
     config = getattr(wanted, "__struct_config__", None)
@@ -209,7 +226,15 @@ def describe_fault(message: str, name: str, wanted: object = None) -> tuple[str,
     if fault.startswith("Object contains unknown field"):
         return f"{path}.{_shown(fault.split('`')[1])}", "is not a field of this request"
     fault = re.sub(r"`([^`]*)`", lambda quoted: _words(quoted[1]), fault)
-    return path, re.sub(r"^Expected ", "must be ", fault).replace(", got ", ", not ")
+    fault = re.sub(r"^Expected ", "must be ", fault).replace(", got ", ", not ")
+    return path, _BOUND.sub(_describe_bound, fault)
+
+
+def _describe_bound(found: re.Match[str]) -> str:
+    limit, counted = found["limit"], _COUNTED.get(found["kind"])
+    if counted is None:
+        return _BOUNDS[found["sign"]].format(limit=limit)
+    return f"must have {limit} or more {counted}" if found["sign"] == ">=" else f"must have at most {limit} {counted}"
 
 
 def _describe_choice(wanted: object) -> str:

@@ -62,8 +62,8 @@ def parse_query(query: bytes, struct: type[Parsed]) -> Parsed:
         return msgspec.convert(values, struct, strict=False)
     except msgspec.ValidationError as error:
         path, sentence = describe_fault(str(error), "")
-        # Whatever was sent came as text, so that only what is wanted is worth saying.
-        raise InvalidFieldsError({path: sentence.partition(", not ")[0]}) from None
+        # Whatever was sent came as text, which is never null, so that only what is wanted is worth saying.
+        raise InvalidFieldsError({path: sentence.partition(", not ")[0].removesuffix(" or null")}) from None
 
 
 @lru_cache(maxsize=256)
