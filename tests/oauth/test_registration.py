@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from browser import Browser, answer_in
@@ -20,7 +23,8 @@ from watchword.limits.policies import ATTEMPTS
 from watchword.oauth import registration, unused_clients
 from watchword.oauth.queries import find_client_by_id
 from watchword.oauth.unused_clients import Room
-from world import OPERATOR, Api
+from world import OPERATOR, Api, World
+from world import open_api as open_door_of_copy
 
 REGISTER = "/t/tenant-a/oauth/register"
 WANTED: dict[str, Any] = {"client_name": "An agent", "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
@@ -227,6 +231,32 @@ async def test_a_flood_is_bounded_by_address(open_api: Api, clock: SetClock) -> 
     assert int(answer.headers["retry-after"]) > 0
     clock.advance(3_600_000)
     assert (await register(open_api)).status_code == 201
+
+
+@pytest.fixture
+async def narrow_api(
+    template: tuple[Path, World], clock: SetClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Api]:
+    """The same door, where an address may register twice in an hour."""
+    twice = msgspec.structs.replace(ATTEMPTS["client_registration"], count=2)
+    monkeypatch.setitem(ATTEMPTS, "client_registration", twice)
+    directory, world = template
+    async with open_door_of_copy(directory, world, tmp_path / "data", "fast", clock) as door:
+        await allow(door, client_registration="open")
+        yield door
+
+
+async def test_a_flood_of_changes_is_bounded_by_address(narrow_api: Api) -> None:
+    """A change of what was registered counts as a registration: a stranger's, too, is stored and told to listeners."""
+    client = (await register(narrow_api)).json()
+    uri = f"{REGISTER}/{client['client_id']}"
+    token = bearer(client["registration_access_token"])
+    changes = [
+        await narrow_api.call("PUT", uri, json={**WANTED, "client_id": client["client_id"]}, headers=token)
+        for _ in range(2)
+    ]
+    assert [change.status_code for change in changes] == [200, 429]
+    assert (await narrow_api.call("GET", uri, headers=token)).status_code == 200
 
 
 async def test_a_flood_is_bounded_by_tenant(open_api: Api, monkeypatch: pytest.MonkeyPatch, clock: SetClock) -> None:

@@ -106,7 +106,7 @@ def _management_routes(endpoint: RegistrationEndpoint) -> tuple[Route, ...]:
             handler=endpoint.change,
             callers="client",
             summary="Register other metadata in their place",
-            limit="token",
+            limit="client_registration",
             style="oauth",
             body=ClientMetadata,
             answer=RegisteredClient,
