@@ -110,7 +110,7 @@ class Shop:
         require_permission(caller, match.route.permission, public=match.route.publishable)
         call = Call(request, caller=caller, now_ms=now_ms, parameters=match.parameters)
         if match.route.body is not None:
-            require_json_type(request.header(b"content-type"))
+            require_json_type(request.header(b"content-type"), request.header(b"content-encoding"))
             call.body = decode_struct(await request.body(), match.route.body)
         return await match.route.handler(call)
 
