@@ -94,7 +94,7 @@ async def main() -> None:
 
 async def _session_tokens(database: SqliteDatabase, generations: Generations) -> tuple[SessionTokens, SessionTokens]:
     """Make two provers, one that remembers and one that does not."""
-    key_ring = await KeyRing.open(database, b"m" * 32, NOW_MS)
+    key_ring = await KeyRing.open(database, generations, b"m" * 32, NOW_MS)
     remembering, forgetful = (
         SessionTokens(
             database,

@@ -49,6 +49,7 @@ from watchword.users.password_reset import PasswordReset
 from watchword.users.refresh import Refresh
 from watchword.users.register import Register
 from watchword.users.routes import make_routes as make_user_routes
+from watchword.users.session_keys import SessionKeyRotation
 from watchword.users.sessions import Sessions
 from watchword.wire.answering import DefaultLines
 from watchword.wire.asgi import Message, Receive, Send, make_body_reader, send_response, target_of
@@ -87,16 +88,12 @@ class Application:
             attempts=self.attempts,
             audit=self.audit,
         )
+        self.session_keys = self._make_session_keys(foundation)
         self.tenants = Tenants(self.database, audit=self.audit)
         self.members = Members(self.database, audit=self.audit)
         self.invitations = self._make_invitations(foundation)
         self.api_keys = ApiKeyManager(self.database, bookkeeping=self.bookkeeping, audit=self.audit)
-        self.key_verifier = KeyVerifier(
-            foundation.api_key_prover,
-            dpop_proofs=foundation.dpop_proofs,
-            has_request_left=foundation.limiter.has_key_request_left,
-            audit=self.audit,
-        )
+        self.key_verifier = self._make_key_verifier(foundation)
         self.origins = OriginList(self.database, self.generations, of_installation=settings.allowed_origins)
         self._verification = self._make_verification(foundation)
         self._login = self._make_login(foundation)
@@ -244,6 +241,24 @@ class Application:
             remembered=foundation.proofs,
         )
 
+    def _make_key_verifier(self, foundation: Foundation) -> KeyVerifier:
+        return KeyVerifier(
+            foundation.api_key_prover,
+            dpop_proofs=foundation.dpop_proofs,
+            has_request_left=foundation.limiter.has_key_request_left,
+            audit=self.audit,
+        )
+
+    def _make_session_keys(self, foundation: Foundation) -> SessionKeyRotation:
+        return SessionKeyRotation(
+            self.database,
+            key_ring=foundation.key_ring,
+            tokens=foundation.session_tokens,
+            audit=self.audit,
+            days=self.settings.signing_key_days,
+            session_seconds=self.settings.session_absolute_seconds,
+        )
+
     def _make_upkeep(self) -> Upkeep:
         return Upkeep(
             {
@@ -252,6 +267,7 @@ class Application:
                 "grants": partial(prune_grants, self.database),
                 "proofs": partial(prune_proofs, self.bookkeeping),
                 "signing_keys": self.oauth.signing_keys.rotate_aged,
+                "session_keys": self.session_keys.rotate_aged,
                 "attempts": self.attempts.prune,
                 "windows": partial(prune_windows, self.bookkeeping),
                 "clients": self.oauth.registrations.prune,

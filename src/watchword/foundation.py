@@ -103,7 +103,7 @@ async def lay_foundation(
     log = log or _open_log(settings, opened)
     stores = await _require_stores(settings, clock, opened)
     master_secret = open_master_secret(settings).reveal().encode()
-    key_ring = await KeyRing.open(stores.database, master_secret, clock.now_ms())
+    key_ring = await KeyRing.open(stores.database, stores.generations, master_secret, clock.now_ms())
     passwords = passwords or Passwords(threads=settings.password_threads, queue_max=settings.password_queue_max)
     opened.callback(passwords.close)
     audit = AuditWriter(log=log, bookkeeping=stores.bookkeeping)

@@ -139,7 +139,8 @@ SETTINGS: Final = (
         kind=a_number(0, 3_650),
         default="90",
         unit="days",
-        sentence="Age at which a key that signs OAuth tokens gets a successor; 0 leaves that to `watchword jwks rotate`.",
+        sentence="Age at which a key that signs tokens gets a successor; 0 leaves that to `watchword jwks rotate` and"
+        " `watchword sessions rotate-key`.",
     ),
     Setting(
         field="database_url",

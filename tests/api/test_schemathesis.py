@@ -150,7 +150,7 @@ def check(
         *("--phases", phases, "--max-examples", str(examples)),
         *("--generation-deterministic", "--no-shrink", "--warnings", "off", *arguments),
     ]
-    run = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=300, check=False)
+    run = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=900, check=False)
     failed = [event for event in live.door.events() if event["event"] == "request.failed"]
     assert failed == []
     assert run.returncode == 0, run.stdout[-20_000:] + run.stderr[-2_000:]

@@ -50,4 +50,4 @@ def each_world(request: pytest.FixtureRequest) -> World:
 
 
 async def _build(database: Database, generations: Generations) -> World:
-    return World(database, generations, await KeyRing.open(database, MASTER_SECRET, START_MS))
+    return World(database, generations, await KeyRing.open(database, generations, MASTER_SECRET, START_MS))

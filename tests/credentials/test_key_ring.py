@@ -9,22 +9,31 @@ import pytest
 
 from credentials.world import MASTER_SECRET, Run, World
 from support import START_MS
-from watchword.credentials.key_ring import KeyRing, SigningKey
+from watchword.credentials.key_ring import KeyRing, SessionKeys, SigningKey
 from watchword.db.database import Statement
 from watchword.errors import UnavailableError, WrongMasterSecretError
 
 KEYS = Statement("SELECT id, sealed FROM signing_keys")
 
 
+async def open_ring(world: World, secret: bytes, now_ms: int) -> KeyRing:
+    """Open the keys as another process does."""
+    return await KeyRing.open(world.database, world.generations, secret, now_ms)
+
+
+async def seen(world: World, ring: KeyRing, now_ms: int) -> SessionKeys:
+    """Return what a process knows of the keys at a time."""
+    return await ring.look(world.database, now_ms)
+
+
 def test_same_keys_after_a_restart(each_world: World, run: Run[Any]) -> None:
     """A second start finds the first one's key and makes none."""
 
     async def scenario() -> None:
-        first = each_world.key_ring.current_session_key()
-        again = await KeyRing.open(each_world.database, MASTER_SECRET, START_MS + 1)
-        assert again.current_session_key().id == first.id
-        assert again.current_session_key().secret == first.secret
-        assert again.find_session_key(first.id) is again.current_session_key()
+        first = each_world.signing_key
+        again = await seen(each_world, await open_ring(each_world, MASTER_SECRET, START_MS + 1), START_MS + 1)
+        assert (again.signing_at(START_MS).id, again.signing_at(START_MS).secret) == (first.id, first.secret)
+        assert again.find(first.header) is again.signing_at(START_MS)
         assert len(await each_world.database.fetch_rows(KEYS)) == 1
 
     run(scenario())
@@ -35,8 +44,9 @@ def test_processes_that_start_together_share_one_key(each_world: World, run: Run
 
     async def scenario() -> None:
         await each_world.change("DELETE FROM signing_keys")
-        rings = await asyncio.gather(*(KeyRing.open(each_world.database, MASTER_SECRET, START_MS) for _ in range(10)))
-        assert len({ring.current_session_key().secret for ring in rings}) == 1
+        rings = await asyncio.gather(*(open_ring(each_world, MASTER_SECRET, START_MS) for _ in range(10)))
+        known = [await seen(each_world, ring, START_MS) for ring in rings]
+        assert len({keys.signing_at(START_MS).secret for keys in known}) == 1
         assert len(await each_world.database.fetch_rows(KEYS)) == 1
 
     run(scenario())
@@ -48,7 +58,7 @@ def test_wrong_master_secret_is_refused(each_world: World, run: Run[Any], secret
 
     async def scenario() -> None:
         with pytest.raises(WrongMasterSecretError):
-            await KeyRing.open(each_world.database, secret, START_MS)
+            await open_ring(each_world, secret, START_MS)
         assert len(await each_world.database.fetch_rows(KEYS)) == 1
 
     run(scenario())
@@ -69,7 +79,7 @@ def test_changed_row_does_not_open(world: World, run: Run[Any], change: str, sea
     async def scenario() -> None:
         await world.change(change, *((sealed,) if "$1" in change else ()))
         with pytest.raises(WrongMasterSecretError):
-            await KeyRing.open(world.database, MASTER_SECRET, START_MS)
+            await open_ring(world, MASTER_SECRET, START_MS)
 
     run(scenario())
 
@@ -78,12 +88,12 @@ def test_key_is_stored_sealed(each_world: World, run: Run[Any]) -> None:
     """The database holds neither the signing key nor anything that repeats when it is sealed again."""
 
     async def scenario() -> None:
-        secret = each_world.key_ring.current_session_key().secret
+        secret = each_world.signing_key.secret
         [first] = await each_world.database.fetch_rows(KEYS)
         assert len(secret) == 32
         assert secret not in first[1]
         await each_world.change("DELETE FROM signing_keys")
-        await KeyRing.open(each_world.database, MASTER_SECRET, START_MS)
+        await open_ring(each_world, MASTER_SECRET, START_MS)
         [second] = await each_world.database.fetch_rows(KEYS)
         assert second[0] == first[0]
         assert second[1][1:13] != first[1][1:13]
@@ -91,42 +101,42 @@ def test_key_is_stored_sealed(each_world: World, run: Run[Any]) -> None:
     run(scenario())
 
 
-def test_retired_key_proves_but_does_not_sign(each_world: World, run: Run[Any]) -> None:
-    """When the only key is retired a new one signs, and the old one is still found, with its end."""
+def test_a_key_of_before_the_upgrade_goes_on(each_world: World, run: Run[Any]) -> None:
+    """A key stored by a version that knew no time of activation signs as before."""
 
     async def scenario() -> None:
-        old = each_world.key_ring.current_session_key()
+        await each_world.change("UPDATE signing_keys SET active_at = 0")
+        ring = await open_ring(each_world, MASTER_SECRET, START_MS + 1)
+        assert (await seen(each_world, ring, START_MS + 1)).signing_at(START_MS + 1).id == each_world.signing_key.id
+
+    run(scenario())
+
+
+def test_a_start_makes_a_key_where_none_may_sign(each_world: World, run: Run[Any]) -> None:
+    """When the only key is retired a new one signs, and one and the same after every start."""
+
+    async def scenario() -> None:
+        old = each_world.signing_key
         await each_world.change("UPDATE signing_keys SET retired_at = 5")
-        ring = await KeyRing.open(each_world.database, MASTER_SECRET, START_MS + 1)
-        assert ring.current_session_key().id != old.id
-        found = ring.find_session_key(old.id)
-        assert found is not None
-        assert (found.secret, found.retired_at_ms) == (old.secret, 5)
-        again = await KeyRing.open(each_world.database, MASTER_SECRET, START_MS + 2)
-        assert again.current_session_key().id == ring.current_session_key().id
+        second = await seen(each_world, await open_ring(each_world, MASTER_SECRET, START_MS + 1), START_MS + 1)
+        assert second.signing_at(START_MS + 1).id != old.id
+        third = await seen(each_world, await open_ring(each_world, MASTER_SECRET, START_MS + 2), START_MS + 2)
+        assert third.signing_at(START_MS + 2).id == second.signing_at(START_MS + 1).id
 
     run(scenario())
 
 
-def test_deleted_keys_do_not_stop_a_start(world: World, run: Run[Any]) -> None:
-    """When old keys were deleted and the rest is retired, a start makes a new key."""
+def test_without_a_key_nothing_is_signed(world: World, run: Run[Any]) -> None:
+    """When somebody deletes the keys under a running server, sign-ins are refused as unavailable."""
 
     async def scenario() -> None:
-        await world.change("UPDATE signing_keys SET retired_at = 5")
-        second = (await KeyRing.open(world.database, MASTER_SECRET, START_MS + 1)).current_session_key()
-        await world.change("DELETE FROM signing_keys WHERE id <> $1", second.id)
-        await world.change("UPDATE signing_keys SET retired_at = 6")
-        third = (await KeyRing.open(world.database, MASTER_SECRET, START_MS + 2)).current_session_key()
-        assert third.secret != second.secret
-        assert third.id != second.id
+        user_id = await world.user()
+        await world.change("DELETE FROM signing_keys")
+        world.clock.advance(60_000)
+        with pytest.raises(UnavailableError):
+            await world.begin(user_id)
 
     run(scenario())
-
-
-@pytest.mark.parametrize("kid", ["", "sig_0", "../../dev/null", "' OR 1=1 --"])
-def test_unknown_kid_finds_nothing(world: World, kid: str) -> None:
-    """Only the exact id of a stored key finds one."""
-    assert world.key_ring.find_session_key(kid) is None
 
 
 def test_dead_database_is_no_success(each_world: World, run: Run[Any]) -> None:
@@ -135,7 +145,7 @@ def test_dead_database_is_no_success(each_world: World, run: Run[Any]) -> None:
     async def scenario() -> None:
         await each_world.database.close()
         with pytest.raises(UnavailableError):
-            await KeyRing.open(each_world.database, MASTER_SECRET, START_MS)
+            await open_ring(each_world, MASTER_SECRET, START_MS)
 
     run(scenario())
 

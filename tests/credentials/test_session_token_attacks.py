@@ -21,8 +21,8 @@ from credentials.world import (
     refused,
     signed,
 )
-from watchword.credentials.compact_jws import encode_segment, sign_compact
-from watchword.credentials.key_ring import KeyRing, SigningKey
+from watchword.credentials.compact_jws import decode_segment, encode_segment, sign_compact
+from watchword.credentials.key_ring import SessionKeys, SigningKey
 from watchword.credentials.session_token import (
     SESSION_TOKEN_TYPE,
     SessionClaims,
@@ -53,9 +53,7 @@ def test_joserfc_reads_the_same_claims(claims: SessionClaims) -> None:
     """Whatever the claims hold, what our check accepts joserfc accepts, and both read the same."""
     key = SigningKey("sig_1", b"s" * 32)
     nothing = cast("Any", None)
-    tokens = SessionTokens(
-        nothing, nothing, KeyRing([key]), nothing, issuer=ISSUER, ttl_seconds=1, absolute_ttl_seconds=1
-    )
+    tokens = SessionTokens(nothing, nothing, nothing, nothing, issuer=ISSUER, ttl_seconds=1, absolute_ttl_seconds=1)
     header = {"alg": "HS256", "typ": SESSION_TOKEN_TYPE, "kid": "sig_1"}
     ours = sign_compact(
         msgspec.json.encode(claims),
@@ -64,7 +62,7 @@ def test_joserfc_reads_the_same_claims(claims: SessionClaims) -> None:
     )
     decoded = jwt.decode(ours, OctKey.import_key(key.secret), algorithms=["HS256"])
     assert decoded.header == header
-    assert tokens._require_claims(ours.encode(), 0) == claims
+    assert tokens._require_claims(SessionKeys([key]), ours.encode(), 0) == (claims, key)
     assert decoded.claims == {**msgspec.to_builtins(claims), "tenants": list(claims.tenants)}
 
 
@@ -142,7 +140,7 @@ def _attacks() -> list[Any]:
 
 
 def _kid(world: World) -> str:
-    return world.key_ring.current_session_key().id
+    return world.signing_key.id
 
 
 def _with_header(token: str, header: dict[str, str], *, signature: str) -> str:
@@ -150,13 +148,13 @@ def _with_header(token: str, header: dict[str, str], *, signature: str) -> str:
 
 
 def _raw_header(token: str, world: World, template: bytes) -> str:
-    key = world.key_ring.current_session_key()
+    key = world.signing_key
     header = template % (SESSION_TOKEN_TYPE.encode(), key.id.encode())
     return sign_compact(json.dumps(claims_of(token, world)).encode(), header=encode_segment(header), secret=key.secret)
 
 
 def _by_joserfc(token: str, world: World, algorithm: str) -> str:
-    key = world.key_ring.current_session_key()
+    key = world.signing_key
     encoded: str = jwt.encode(
         {"alg": algorithm, "typ": SESSION_TOKEN_TYPE, "kid": key.id},
         claims_of(token, world),
@@ -207,9 +205,10 @@ def test_foreign_key_isrefused(world: World, run: Run[Any]) -> None:
 
     async def scenario() -> None:
         user_id = await world.user()
-        foreign = KeyRing([SigningKey(_kid(world), b"f" * 32)])
-        forged = await world.begin(user_id, world.session_tokens(key_ring=foreign))
-        await refused(world.tokens, forged.token, world.now_ms)
+        issued = await world.begin(user_id)
+        header, payload, _ = issued.token.split(".")
+        foreign = sign_compact(decode_segment(payload.encode()), header=header.encode(), secret=b"f" * 32)
+        await refused(world.tokens, foreign, world.now_ms)
 
     run(scenario())
 

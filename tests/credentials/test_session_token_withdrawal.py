@@ -12,7 +12,7 @@ from credentials.world import (
     World,
     refused,
 )
-from watchword.credentials.key_ring import KeyRing, SigningKey
+from watchword.credentials.key_ring import KNOWN_AHEAD_MS
 from watchword.db.database import Statement, Transaction
 from watchword.db.generations import Generations
 from watchword.errors import NotAuthenticatedError, UnavailableError
@@ -206,17 +206,14 @@ def test_retired_key_ends_its_tokens(world: World, run: Run[Any]) -> None:
     """A token ends with the key that signed it, also while it is remembered."""
 
     async def scenario() -> None:
-        signing = world.key_ring.current_session_key()
-        end_ms = world.now_ms + 10_000
-        newer = SigningKey("sig_newer", b"n" * 32)
-        ring = KeyRing([SigningKey(signing.id, signing.secret, end_ms), newer])
         issued = await world.begin(await world.user())
-        tokens = world.session_tokens(key_ring=ring)
-        await tokens.prove(issued.token, end_ms - 1)
-        for asked in (tokens, world.session_tokens(key_ring=ring)):
+        end_ms = world.now_ms + KNOWN_AHEAD_MS + 10_000
+        await world.key_ring.rotate(world.now_ms, longest_life_seconds=10)
+        await world.tokens.prove(issued.token, end_ms - 1)
+        for asked in (world.tokens, world.session_tokens()):
             await refused(asked, issued.token, end_ms)
-        newest = await tokens.refresh(issued.token, end_ms - 1)
-        await tokens.prove(newest.token, end_ms)
+        newest = await world.tokens.refresh(issued.token, end_ms - 1)
+        await world.tokens.prove(newest.token, end_ms)
 
     run(scenario())
 

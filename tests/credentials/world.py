@@ -14,7 +14,7 @@ from joserfc.jwk import OctKey
 from support import START_MS, SetClock
 from watchword.credentials.api_key import ApiKeyProver, KeyKind, KeyMode, hash_key, make_key
 from watchword.credentials.compact_jws import encode_segment, sign_compact
-from watchword.credentials.key_ring import KeyRing
+from watchword.credentials.key_ring import KeyRing, SigningKey
 from watchword.credentials.session_token import SESSION_TOKEN_TYPE, IssuedToken, SessionTokens
 from watchword.credentials.verified import VerifiedCache
 from watchword.db.database import Database, Statement, Transaction, Value
@@ -61,6 +61,11 @@ class World:
     @property
     def now_ms(self) -> int:
         return self.clock.now_ms()
+
+    @property
+    def signing_key(self) -> SigningKey:
+        """The key that signs now."""
+        return self.key_ring._keys.signing_at(self.now_ms)
 
     def cache(self) -> VerifiedCache:
         return VerifiedCache(self.generations, entries_max=100)
@@ -180,13 +185,13 @@ class World:
 
 def claims_of(token: str, world: World) -> dict[str, Any]:
     """Read a token's claims as joserfc does."""
-    key = OctKey.import_key(world.key_ring.current_session_key().secret)
+    key = OctKey.import_key(world.signing_key.secret)
     return jwt.decode(token, key, algorithms=["HS256"]).claims
 
 
 def signed(world: World, claims: object, **header: object) -> str:
     """Sign anything with the right key, under our header with changes."""
-    key = world.key_ring.current_session_key()
+    key = world.signing_key
     members: dict[str, object] = {"alg": "HS256", "typ": SESSION_TOKEN_TYPE, "kid": key.id, **header}
     segment = encode_segment(json.dumps(members, separators=(",", ":")).encode())
     return sign_compact(json.dumps(claims).encode(), header=segment, secret=key.secret)

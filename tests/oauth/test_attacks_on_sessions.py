@@ -22,7 +22,7 @@ OFFLINE = ("openid", "offline_access")
 @pytest.fixture
 async def tokens(rig: GrantsRig, generations: Generations) -> SessionTokens:
     """The sessions of the rig's member."""
-    key_ring = await KeyRing.open(rig.database, b"m" * 32, START_MS)
+    key_ring = await KeyRing.open(rig.database, generations, b"m" * 32, START_MS)
     cache = VerifiedCache(generations, entries_max=10)
     return SessionTokens(
         rig.database, generations, key_ring, cache, issuer="https://x", ttl_seconds=600, absolute_ttl_seconds=600

@@ -76,7 +76,7 @@ async def signed(rig: GrantsRig, generations: Generations) -> Signed:
     built.tokens = SessionTokens(
         rig.database,
         generations,
-        await KeyRing.open(rig.database, b"m" * 32, START_MS),
+        await KeyRing.open(rig.database, generations, b"m" * 32, START_MS),
         VerifiedCache(generations, entries_max=10),
         issuer="https://auth.example",
         ttl_seconds=3_600,

@@ -27,7 +27,7 @@ def passwords() -> Iterator[Passwords]:
 async def house(database: Database, generations: Generations, passwords: Passwords) -> AsyncIterator[House]:
     """The house, once on each backend."""
     clock = SetClock()
-    key_ring = await KeyRing.open(database, secrets.token_bytes(32), clock.now_ms())
+    key_ring = await KeyRing.open(database, generations, secrets.token_bytes(32), clock.now_ms())
     house = House(database, generations, key_ring, clock, passwords)
     yield house
     await house.outbound.close()

@@ -75,15 +75,6 @@ MARK_CODE_USED: Final = Statement("""
     RETURNING user_id, email
 """)
 
-LIST_SIGNING_KEYS: Final = Statement("""
-    SELECT id, algorithm, sealed, retired_at FROM signing_keys WHERE purpose = $1 ORDER BY created_at, id
-""")
-
-INSERT_SIGNING_KEY: Final = Statement("""
-    INSERT INTO signing_keys (id, purpose, algorithm, sealed, created_at) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (id) DO NOTHING
-""")
-
 
 class Reader(Protocol):
     """What a look-up needs: a database or a transaction."""
@@ -178,15 +169,6 @@ class StoredKey(msgspec.Struct, frozen=True):
     tenant_slug: str
     tenant_settings: ServedSettings
     dpop_jkt: str | None = None
-
-
-class StoredSigningKey(msgspec.Struct, frozen=True):
-    """A signing key as stored, sealed."""
-
-    key_id: str
-    algorithm: str
-    sealed: bytes
-    retired_at_ms: int | None
 
 
 async def find_session(reader: Reader, sid_hash: bytes) -> SessionState | None:
@@ -311,19 +293,6 @@ async def insert_code(
 async def mark_code_used(tx: Transaction, code_hash: bytes, purpose: str, now_ms: int) -> Row | None:
     """Use up a living code and return its user's id and e-mail address, or None when there is none."""
     return await tx.fetch_row(MARK_CODE_USED, code_hash, purpose, now_ms)
-
-
-async def list_signing_keys(reader: Reader, purpose: str) -> list[StoredSigningKey]:
-    """Return all signing keys of a purpose, oldest first."""
-    rows = await reader.fetch_rows(LIST_SIGNING_KEYS, purpose)
-    return [StoredSigningKey(key_id=row[0], algorithm=row[1], sealed=row[2], retired_at_ms=row[3]) for row in rows]
-
-
-async def insert_signing_key(
-    tx: Transaction, *, key_id: str, purpose: str, algorithm: str, sealed: bytes, now_ms: int
-) -> None:
-    """Store a signing key unless one of this id stands already."""
-    await tx.execute(INSERT_SIGNING_KEY, key_id, purpose, algorithm, sealed, now_ms)
 
 
 def _membership(row: Row) -> Membership:

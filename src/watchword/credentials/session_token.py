@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from watchword.credentials.compact_jws import encode_segment, open_compact, sign_compact
-from watchword.credentials.key_ring import KeyRing, SigningKey
+from watchword.credentials.compact_jws import open_compact, sign_compact
+from watchword.credentials.key_ring import SESSION_TOKEN_TYPE, KeyRing, SessionKeys, SigningKey
 from watchword.credentials.queries import (
     Membership,
     NewSession,
@@ -43,9 +43,6 @@ __all__ = [
     "has_session_token_shape",
 ]
 
-SESSION_TOKEN_TYPE: Final = "watchword-session+jwt"  # noqa: S105 - a type, not a secret
-"""The header's ``typ``: no other token of ours carries it (RFC 8725 §3.11)."""
-
 TOKEN_CHARACTERS_MAX: Final = 8192
 """Bounds what is hashed and decoded for a stranger; a token with all its tenants listed has some 2,500 characters."""
 
@@ -58,9 +55,6 @@ FUTURE_SECONDS_MAX: Final = 60
 _SID_BYTES: Final = 24
 _JTI_BYTES: Final = 16
 """192 and 128 random bits (ASVS 7.2.3): a ``sid`` finds the session, a ``jti`` only tells its tokens apart."""
-
-_NEVER_MS: Final = 2**63 - 1
-"""The end of a key that is not retired, for comparison with other ends."""
 
 _USER_AGENT_CHARACTERS_MAX: Final = 300
 """Enough to tell a user's devices apart; what a client sends is otherwise unbounded."""
@@ -147,9 +141,7 @@ class SessionTokens:
         self._ttl_seconds = ttl_seconds
         self._grace_ms = grace_seconds * 1000
         self._absolute_ttl_seconds = absolute_ttl_seconds
-        self._signing_key = key_ring.current_session_key()
-        self._signing_header = _header_of(self._signing_key)
-        self._keys = {_header_of(key): key for key in key_ring.session_keys()}
+        self._key_ring = key_ring
 
     async def prove(self, token: str, now_ms: int) -> SessionProof:
         """Return what the token proves.
@@ -182,6 +174,7 @@ class SessionTokens:
         Raises:
             NotAuthenticatedError: the user was disabled meanwhile.
         """
+        keys = await self._key_ring.look(tx, now_ms)
         sid = secrets.token_urlsafe(_SID_BYTES)
         issued_at_s = now_ms // 1000
         ends_at_s = issued_at_s + self._absolute_ttl_seconds
@@ -203,7 +196,7 @@ class SessionTokens:
         state = await find_session(tx, _hash_sid(sid))
         if state is None or state.user_disabled_at_ms is not None:
             raise NotAuthenticatedError(reason="the user is disabled")
-        return self._issue(state, sid)
+        return self._issue(keys, state, sid)
 
     async def refresh(self, token: str, now_ms: int) -> IssuedToken:
         """Return a new token of the same session; the old one stays usable for the grace.
@@ -216,13 +209,14 @@ class SessionTokens:
             NotAuthenticatedError: as ``prove``.
             UnavailableError: the database cannot be asked.
         """
-        claims = self._require_claims(_require_bounded(token), now_ms)
+        keys = await self._key_ring.look(self._database, now_ms)
+        claims, _ = self._require_claims(keys, _require_bounded(token), now_ms)
         sid_hash = _hash_sid(claims.sid)
 
         async def work(tx: Transaction) -> IssuedToken:
             state = _require_living(await find_session(tx, sid_hash), claims, now_ms)
             if claims.jti != state.current_jti:
-                return self._issue(state, claims.sid)
+                return self._issue(keys, state, claims.sid)
             issued_at_s = now_ms // 1000
             if await replace_token(
                 tx,
@@ -235,9 +229,10 @@ class SessionTokens:
                 now_ms=now_ms,
             ):
                 tx.withdraw(f"session:{state.session_id}")
-                return self._issue(_require_found(await find_session(tx, sid_hash)), claims.sid)
+                return self._issue(keys, _require_found(await find_session(tx, sid_hash)), claims.sid)
             # Another call was first: what it stored is the new token, if the old one still has its grace.
-            return self._issue(_require_living(await find_session(tx, sid_hash), claims, now_ms), claims.sid)
+            state = _require_living(await find_session(tx, sid_hash), claims, now_ms)
+            return self._issue(keys, state, claims.sid)
 
         return await self._database.transaction(work)
 
@@ -265,10 +260,12 @@ class SessionTokens:
         return count
 
     async def _look_up(self, encoded: bytes, digest: bytes, now_ms: int) -> _Remembered:
-        claims = self._require_claims(encoded, now_ms)
         mark = self._generations.read_any()
+        claims, key = self._require_claims(await self._key_ring.look(self._database, now_ms), encoded, now_ms)
         state = _require_named(await find_session(self._database, _hash_sid(claims.sid)), claims)
-        retires_at_ms = min(_retires_at_ms(state, claims), self._key_ends_at_ms(encoded))
+        retires_at_ms = _retires_at_ms(state, claims)
+        if key.retired_at_ms is not None:
+            retires_at_ms = min(retires_at_ms, key.retired_at_ms)
         tenants = tuple(f"tenant:{tenant_id}" for tenant_id in state.tenant_ids)
         subjects = (f"session:{state.session_id}", f"user:{state.user_id}", *tenants)
         remembered = _Remembered(
@@ -291,28 +288,23 @@ class SessionTokens:
             self._cache.remember(digest, remembered, subjects, mark=mark)
         return remembered
 
-    def _require_claims(self, encoded: bytes, now_ms: int) -> SessionClaims:
-        header = encoded.partition(b".")[0]
-        key = self._keys.get(header)
+    def _require_claims(self, keys: SessionKeys, encoded: bytes, now_ms: int) -> tuple[SessionClaims, SigningKey]:
+        key = keys.find(encoded.partition(b".")[0])
         if key is None:
             raise NotAuthenticatedError(reason="the token's header is none of ours")
-        if key.retired_at_ms is not None and now_ms >= key.retired_at_ms:
+        if key.has_ended(now_ms):
             raise NotAuthenticatedError(reason="the token's key is retired")
-        payload = open_compact(encoded, header=header, secret=key.secret)
+        payload = open_compact(encoded, header=key.header, secret=key.secret)
         try:
             claims = _decode_claims(payload)
         except msgspec.DecodeError:
             raise NotAuthenticatedError(reason="the token's claims are not a session's") from None
         if claims.iss != self._issuer:
             raise NotAuthenticatedError(reason="the token is of another issuer")
-        return claims
+        return claims, key
 
-    def _key_ends_at_ms(self, encoded: bytes) -> int:
-        ends_at_ms = self._keys[encoded.partition(b".")[0]].retired_at_ms
-        return _NEVER_MS if ends_at_ms is None else ends_at_ms
-
-    def _issue(self, state: SessionState, sid: str) -> IssuedToken:
-        """Sign the session's current token: the same one each time while the stored facts stay."""
+    def _issue(self, keys: SessionKeys, state: SessionState, sid: str) -> IssuedToken:
+        """Sign the session's current token: the same one each time, in every process, while the stored facts stay."""
         claims = SessionClaims(
             iss=self._issuer,
             sub=state.user_id,
@@ -324,7 +316,8 @@ class SessionTokens:
             iat=state.current_issued_at_ms // 1000,
             exp=state.current_expires_at_ms // 1000,
         )
-        token = sign_compact(_encode_json(claims), header=self._signing_header, secret=self._signing_key.secret)
+        key = keys.signing_at(state.current_issued_at_ms)
+        token = sign_compact(_encode_json(claims), header=key.header, secret=key.secret)
         return IssuedToken(token, state.session_id, claims.iat, claims.exp)
 
 
@@ -380,11 +373,6 @@ def _role_of(state: SessionState) -> str | None:
     if state.is_super_admin:
         return "super-admin"
     return state.memberships[0].role if state.memberships else None
-
-
-def _header_of(key: SigningKey) -> bytes:
-    # Clients recognise a token by its first characters: the order of members is part of the format.
-    return encode_segment(_encode_json({"alg": "HS256", "typ": SESSION_TOKEN_TYPE, "kid": key.id}))
 
 
 def _hash_sid(sid: str) -> bytes:
