@@ -155,6 +155,22 @@ async def test_the_question_cannot_be_framed_and_leads_only_home_or_to_the_clien
     assert page.headers["x-frame-options"] == "DENY"
 
 
+@pytest.mark.parametrize(
+    ("language", "texts"),
+    [
+        ("en", ("How Test handles your data", "The terms of Test", "The website of Test")),
+        ("ko", ("Test의 개인정보 처리 방침", "Test의 이용 약관", "Test의 웹사이트")),
+    ],
+)
+async def test_a_client_tells_of_itself_by_links(api: Api, language: str, texts: tuple[str, ...]) -> None:
+    """Who is asked finds the client's policy, terms and site (RFC 7591 §2, OpenID Connect Registration §2)."""
+    uris: dict[str, Any] = {field: f"https://app.example/{field}" for field in ("policy_uri", "tos_uri", "client_uri")}
+    browser = Browser(api, language=language)
+    page = await sign_in(browser, await browser.get(authorize_path(await add_app(api, **uris))))
+    for uri, text in zip(uris.values(), texts, strict=True):
+        assert f'<a href="{uri}" rel="noreferrer noopener">{text}</a>' in page.text
+
+
 async def test_what_others_named_themselves_is_text(api: Api, browser: Browser) -> None:
     """A client's name is markup nowhere, and its own picture is not loaded."""
     app = await add_app(api, logo_uri="https://evil.example/logo.png", policy_uri='https://app.example/?a=1&b="2')

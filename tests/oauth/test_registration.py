@@ -341,6 +341,24 @@ async def test_a_change_is_no_way_around(open_api: Api, changes: dict[str, Any])
     refused(answer, 400, "invalid_client_metadata")
 
 
+@pytest.mark.parametrize(
+    ("method", "is_own", "status"),
+    [("client_secret_basic", True, 200), ("client_secret_basic", False, 400), ("none", False, 400)],
+    ids=["its own", "one of its choice", "none to say"],
+)
+async def test_a_secret_is_said_and_never_chosen(open_api: Api, method: str, *, is_own: bool, status: int) -> None:
+    """A secret in a change has to be the client's own, which goes on as it is (RFC 7592 §2.2)."""
+    client = (await register(open_api, token_endpoint_auth_method=method)).json()
+    secret = client["client_secret"] if is_own else "one-that-the-client-has-thought-of-by-itself"
+    wanted = {**WANTED, "token_endpoint_auth_method": method, "client_id": client["client_id"], "client_secret": secret}
+    uri, token = f"{REGISTER}/{client['client_id']}", bearer(client["registration_access_token"])
+    answer = await open_api.call("PUT", uri, json=wanted, headers=token)
+    assert answer.status_code == status
+    assert "client_secret" not in answer.json()
+    if status != 200:
+        refused(answer, 400, "invalid_client_metadata")
+
+
 async def test_parallel_registrations_are_each_their_own(stored_api: Api) -> None:
     """Registrations at one time are as many clients, on either database."""
     await allow(stored_api, client_registration="open")

@@ -109,7 +109,7 @@ class ConsentPages:
             visit.language,
             brand=brand_of(await self._kit.get_tenant(client.tenant_id)),
             form_targets=(redirect_uri,),
-            client={"name": client.name, "policy_uri": client.settings.policy_uri},
+            client={"name": client.name, "links": self._kit.client_links(client, visit.language)},
             email=standing.user.email,
             unknown_client=client.source != "administrator",
             scopes=self._kit.scope_texts(ready.scopes, visit.language),

@@ -195,7 +195,7 @@ class DevicePages:
             "device_confirm",
             visit.language,
             brand=brand,
-            client={"name": client.name, "policy_uri": client.settings.policy_uri},
+            client={"name": client.name, "links": self._kit.client_links(client, visit.language)},
             email=user.email,
             unknown_client=client.source != "administrator",
             user_code=user_code,

@@ -6,6 +6,7 @@ import re
 from typing import Final
 from urllib.parse import urlencode
 
+import msgspec
 from markupsafe import Markup
 
 from watchword.db.database import Database
@@ -21,7 +22,21 @@ _NEXT: Final = re.compile(
 )
 """Where signing in may lead to besides a kept request: pages of our own, so that no link leads astray."""
 
+_CLIENT_LINKS: Final = (
+    ("policy_uri", "consent.policy"),
+    ("tos_uri", "consent.terms"),
+    ("client_uri", "consent.site"),
+)
+"""Where a client explains itself (RFC 7591 §2); its logo is not among them, since a picture can be taken of anybody's."""
+
 _UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A link that a page shows."""
+
+    href: str
+    label: Markup
 
 
 class PageKit:
@@ -59,6 +74,12 @@ class PageKit:
     def scope_texts(self, scopes: tuple[str, ...], language: Language) -> list[str]:
         """Return what each scope allows, as people say it."""
         return [self._scope_text(scope, language) for scope in scopes]
+
+    def client_links(self, client: OAuthClient, language: Language) -> list[Link]:
+        """Return the links by which a client tells who it is and how it treats what it gets."""
+        say = self.pages.words(language).say
+        found = ((getattr(client.settings, field), key) for field, key in _CLIENT_LINKS)
+        return [Link(uri, say(key, client=client.name)) for uri, key in found if uri is not None]
 
     def lasting_texts(
         self, client: OAuthClient, scopes: tuple[str, ...], language: Language, *, in_session: bool

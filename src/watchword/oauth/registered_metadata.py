@@ -62,6 +62,15 @@ class ClientMetadata(msgspec.Struct, kw_only=True):
     id_token_signed_response_alg: str | None = None
 
 
+class ChangedMetadata(ClientMetadata, kw_only=True):
+    """What a client puts in place of its metadata; it says its secret at most, and chooses none (RFC 7592 §2.2)."""
+
+    client_secret: str | None = None
+
+    def __repr__(self) -> str:
+        return "ChangedMetadata(…)"
+
+
 class NamedDraft(msgspec.Struct, frozen=True):
     """A client as its metadata describe it, checked."""
 

@@ -22,6 +22,7 @@ from watchword.ids import make_id
 from watchword.oauth.client_models import IssuedSecret
 from watchword.oauth.client_secrets import has_secrets, make_secret
 from watchword.oauth.models import OAuthClient
+from watchword.oauth.queries import list_secrets
 from watchword.oauth.queries_clients import delete_client, insert_client, insert_secret, lock_client, update_client
 from watchword.oauth.queries_registration import (
     find_registration,
@@ -29,6 +30,7 @@ from watchword.oauth.queries_registration import (
     prune_unused_clients,
 )
 from watchword.oauth.registered_metadata import (
+    ChangedMetadata,
     ClientMetadata,
     NamedDraft,
     RegisteredClient,
@@ -116,7 +118,7 @@ class Registrations:
         self,
         client_id: str,
         slug: str | None,
-        metadata: ClientMetadata,
+        metadata: ChangedMetadata,
         *,
         token: str | None,
         address: str,
@@ -131,6 +133,7 @@ class Registrations:
         client = await self._require_own(client_id, slug, token)
         if metadata.client_id != client.id:
             raise InvalidClientMetadataError("client_id must be that of the client")
+        await self._require_own_secret(client, metadata.client_secret, now_ms)
         wanted = require_metadata(metadata, "registration")
         if has_secrets(wanted.draft.kind, wanted.draft.settings) != has_secrets(client.kind, client.settings):
             raise InvalidClientMetadataError("token_endpoint_auth_method must stay: register anew to change it")
@@ -203,6 +206,14 @@ class Registrations:
         if slug not in {None, registration.client.tenant_slug}:
             raise InvalidRegistrationTokenError(cause="the client is another tenant's")
         return registration.client
+
+    async def _require_own_secret(self, client: OAuthClient, text: str | None, now_ms: int) -> None:
+        if text is None:
+            return
+        secrets = await list_secrets(self._database, client.id)
+        if not any(one.is_living(now_ms) and is_client_secret(text, one.secret_hash) for one in secrets):
+            # RFC 7592 §2.2: a client may say its secret, and never choose one.
+            raise InvalidClientMetadataError("client_secret must be the client's own, or left out")
 
     def _describe(self, client: OAuthClient, token: str | None, secret: IssuedSecret | None = None) -> RegisteredClient:
         issuer = self._names.issuer(client.tenant_slug)

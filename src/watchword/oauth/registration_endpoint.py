@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from watchword.callers.call import Call
-from watchword.oauth.registered_metadata import ClientMetadata, RegisteredClient
+from watchword.oauth.registered_metadata import ChangedMetadata, ClientMetadata, RegisteredClient
 from watchword.oauth.registration import Registrations
 from watchword.oauth.routes import twice
 from watchword.wire.request import Request
@@ -108,7 +108,7 @@ def _management_routes(endpoint: RegistrationEndpoint) -> tuple[Route, ...]:
             summary="Register other metadata in their place",
             limit="client_registration",
             style="oauth",
-            body=ClientMetadata,
+            body=ChangedMetadata,
             answer=RegisteredClient,
             tag="OAuth",
         ),
