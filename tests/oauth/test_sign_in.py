@@ -244,6 +244,15 @@ async def test_the_same_user_again_replaces_the_session(api: Api, browser: Brows
     assert "<h1>Sign in</h1>" in (await browser.get("/t/tenant-a/oauth/account")).text
 
 
+async def test_a_second_tab_signs_in_too(api: Api, browser: Browser) -> None:
+    """Who has the form open in two tabs signs in from both; a form of another browser signs nobody in."""
+    path = authorize_path(await add_app(api))
+    first, second = [await browser.get(path) for _ in range(2)]
+    assert "asks for access" in (await sign_in(browser, first)).text
+    assert "asks for access" in (await sign_in(browser, second)).text
+    assert (await sign_in(browser, await Browser(api).get(path))).status_code == 403
+
+
 async def test_another_user_ends_the_session_before(api: Api, browser: Browser) -> None:
     """A browser has one user: who signs in as somebody else signs the first one out, with what hung on that."""
     app = await add_app(api)

@@ -87,16 +87,30 @@ class PageSessions:
         Raises:
             CrossSiteRequestError: it came from another site, or was made for another session or for something else.
         """
-        if visit.lines:
-            raise CrossSiteRequestError(cause="the browser holds no cookie of ours")
-        if not is_form_token(token or "", visit.secret, purpose):
-            raise CrossSiteRequestError(cause="the form's token is not this browser's")
+        _require_form_of(visit, (visit.secret,), token, purpose)
+        _require_own_page(request)
+
+    def require_strangers_form(self, request: Request, visit: Visit, token: str | None, purpose: str) -> None:
+        """Refuse a form as ``require_form``, but for one of this browser from before it signed in, in another tab.
+
+        Raises:
+            CrossSiteRequestError: as there.
+        """
+        before = _read(request, BROWSER_COOKIE_NAME)
+        _require_form_of(visit, (visit.secret,) if before is None else (visit.secret, before), token, purpose)
         _require_own_page(request)
 
 
 def cookie_line_of(issued: IssuedToken, now_ms: int) -> bytes:
     """Make the header line that keeps a browser signed in for as long as its token lives."""
     return pages_cookie_line(issued.token, max(0, issued.expires_at_s - now_ms // 1000))
+
+
+def _require_form_of(visit: Visit, secrets: tuple[str, ...], token: str | None, purpose: str) -> None:
+    if visit.lines:
+        raise CrossSiteRequestError(cause="the browser holds no cookie of ours")
+    if not any(is_form_token(token or "", secret, purpose) for secret in secrets):
+        raise CrossSiteRequestError(cause="the form's token is not this browser's")
 
 
 def _require_own_page(request: Request) -> None:

@@ -54,7 +54,7 @@ class SignInPages:
         form: SignInForm = call.body
         received = None if form.request is None else await self._requests.resume(form.request, call)
         visit = await self._visit(call, received)
-        self._sessions.require_form(call.request, visit, form.form_token, _PURPOSE)
+        self._sessions.require_strangers_form(call.request, visit, form.form_token, _PURPOSE)
         tenant = await self._find_tenant(call, received)
         try:
             body = _require_body(form)
