@@ -147,7 +147,7 @@ async def test_the_user_decides(api: Api, flow: Flow) -> None:
     page = await ask(api, client_id=flow.client.id, post_logout_redirect_uri=DONE, state="s")
     fields = form_of(page)
     assert fields["client_id"] == flow.client.id
-    assert "form-action 'self' https://client.example" in page.headers["content-security-policy"]
+    assert "form-action 'self' https:;" in page.headers["content-security-policy"]
     answer = await send(api, "/oauth/logout/confirm", {**cookie(api), **SAME_ORIGIN}, {**fields, "decision": "allow"})
     assert (answer.status_code, answer.headers["location"]) == (303, f"{DONE}&state=s")
     assert not await is_signed_in(api)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Route
@@ -304,6 +305,33 @@ async def test_an_answer_arrives_at_a_native_applications_ipv6_address(
         line = await asyncio.wait_for(received, 20)
         assert line.startswith("GET /callback?code=" if decision == "allow" else "GET /callback?error=access_denied")
         assert seen.complaints == []
+
+
+async def test_a_client_sends_the_browser_on_to_another_site(chromium: Browser, installation: Api) -> None:
+    """Browsers hold a client's own redirects to the policy of our form: none keeps a person from arriving."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = await reader.readline()
+        head = b"302 Found\r\nlocation: " + home.encode() if b"/callback" in line else b"200 OK"
+        writer.write(b"HTTP/1.1 " + head + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server, opened(chromium, installation) as seen:
+        port = server.sockets[0].getsockname()[1]
+        uri, home = f"http://127.0.0.1:{port}/callback", f"http://localhost:{port}/home"
+        app = await add_app(installation, redirect_uris=(uri,), post_logout_redirect_uris=(uri,))
+        path = authorize_path(app, redirect_uri=uri)
+        await seen.open(path)
+        await seen.sign_in()
+        await seen.page.click("button[value=allow]")
+        await seen.page.wait_for_url(home)
+        await seen.open(f"/oauth/logout?client_id={app}&post_logout_redirect_uri={uri}")
+        await seen.page.click("button[value=allow]")
+        await seen.page.wait_for_url(home)
+        await seen.open(f"/oauth/sign-in?next={quote(path, safe='')}")
+        await seen.sign_in()
+        await seen.page.wait_for_url(home)
+        assert not [complaint for complaint in seen.complaints if "form-action" in complaint]
 
 
 async def test_no_site_can_show_a_page_in_a_frame(chromium: Browser, installation: Api) -> None:

@@ -188,6 +188,23 @@ async def test_signing_in_leads_on_to_pages_of_our_own(api: Api, browser: Browse
     assert (answer.status_code, answer.headers["location"]) == (303, address)
 
 
+@pytest.mark.parametrize(
+    ("address", "targets"),
+    [
+        ("/oauth/authorize?client_id=https%3A%2F%2Fapp.example%2Fc.json", "'self' https:;"),
+        ("/t/tenant-a/oauth/authorize?redirect_uri=http%3A%2F%2F127.0.0.1%2F", "'self' http: https:;"),
+        ("/oauth/authorize?redirect_uri=com.example.app%3A%2Fcb", "'self' com.example.app: https:;"),
+        ("/oauth/authorize?redirect_uri=%3B+script-src+*%3A", "'self' https:;"),
+        ("/oauth/account", "'self';"),
+        ("https://evil.example/oauth/authorize?x", "'self';"),
+    ],
+)
+async def test_the_way_behind_signing_in_is_not_barred(api: Api, browser: Browser, address: str, targets: str) -> None:
+    """A client that is answered at once gets its answer, though nobody has looked yet who it is (CSP Level 3 §6.4.1)."""
+    page = await browser.get(f"/oauth/sign-in?next={quote(address, safe='')}")
+    assert f"form-action {targets}" in page.headers["content-security-policy"]
+
+
 # Whose form it is
 
 

@@ -140,17 +140,16 @@ def test_without_a_logo_the_initials_stand_for_it(name: str, initials: str) -> N
 @pytest.mark.parametrize(
     ("target", "source"),
     [
-        ("https://app.example/cb?x=1", "https://app.example"),
-        ("http://127.0.0.1:51004/cb", "http://127.0.0.1:51004"),
-        ("http://localhost/cb", "http://localhost"),
-        ("http://[::1]:8080/cb", "http:"),
-        ("com.example.app:/cb", "com.example.app:"),
+        ("https://app.example/cb?x=1", "https:"),
+        ("http://127.0.0.1:51004/cb", "http: https:"),
+        ("http://[::1]:8080/cb", "http: https:"),
+        ("com.example.app:/cb", "com.example.app: https:"),
         ("https://app.example; script-src *", "https:"),
-        ("no address", "'none'"),
+        ("no address", "https:"),
     ],
 )
 def test_a_form_may_lead_to_where_its_answer_goes(pages: Pages, target: str, source: str) -> None:
-    """A form's targets open the policy to their origin, or to their scheme where no origin can be written there."""
+    """A form's targets open the policy to their scheme, and to https: a client's site sends the browser on to others."""
     response = pages.render_page("signed_out", "en", form_targets=(target,), sign_in_href="/")
     assert policy_of(response)["form-action"] == f"'self' {source}"
     assert set(policy_of(response)) == set(policy_of(sign_in(pages)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import msgspec
 from markupsafe import Markup
@@ -133,3 +133,12 @@ def _time_text(seconds: int, words: Words) -> Markup:
 def is_own_page(path: str | None) -> bool:
     """Say whether an address is one of the pages that signing in may lead to."""
     return path is not None and _NEXT.fullmatch(path) is not None
+
+
+def targets_behind(path: str | None) -> tuple[str, ...]:
+    """Return where a page of ours sends the browser in turn: to the client, where it is the authorization endpoint."""
+    page, _, query = (path or "").partition("?")
+    if not page.endswith("/oauth/authorize"):
+        return ()
+    # Not looked up, as nobody says here whose it is: no more than its scheme gets into the policy.
+    return tuple(parse_qs(query).get("redirect_uri", ("https:",)))

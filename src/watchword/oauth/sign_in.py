@@ -10,7 +10,7 @@ from watchword.db.database import Transaction
 from watchword.errors import EmailNotVerifiedError, RateLimitExceededError, WatchwordError, WrongPasswordError
 from watchword.oauth.authorization_request import AuthorizationRequests, Received
 from watchword.oauth.models import SignInForm, VisitQuery
-from watchword.oauth.page_kit import PageKit, brand_of, is_own_page, page_path
+from watchword.oauth.page_kit import PageKit, brand_of, is_own_page, page_path, targets_behind
 from watchword.oauth.page_session import PageSessions, Visit, cookie_line_of
 from watchword.oauth.queries_pages import move_grants
 from watchword.tenants.models import Tenant
@@ -98,14 +98,15 @@ class SignInPages:
         visit = await self._visit(call, received)
         tenant = await self._find_tenant(call, received)
         handle = None if received is None else received.handle
-        hidden = {"request": handle, "next": next_page if is_own_page(next_page) else None}
+        behind = next_page if is_own_page(next_page) else None
+        hidden = {"request": handle, "next": behind}
         return self._pages.render_page(
             "sign_in",
             visit.language,
             brand=None if tenant is None else brand_of(tenant),
             status=200 if error is None else error.status,
             lines=visit.lines + _lines_of(error),
-            form_targets=() if received is None else (received.destination.redirect_uri,),
+            form_targets=targets_behind(behind) if received is None else (received.destination.redirect_uri,),
             client=None if received is None else received.destination.client.name,
             alert="" if error is None else self._alert(error, visit.language),
             action=page_path(call.parameters, "sign-in"),

@@ -92,7 +92,7 @@ class Pages:
         """Answer with a page.
 
         ``form_targets`` are addresses besides this server that sending a form of the page may lead to: browsers
-        hold redirects behind a form to the policy too (CSP Level 3 §6.4.1).
+        hold every redirect behind a form to the policy too (CSP Level 3 §6.4.1), a client's own redirects with them.
         """
         words = self._words[language]
         body = self._environment.get_template(f"{name}.html").render(
@@ -197,13 +197,21 @@ def redirect_to(location: str, *, lines: bytes = b"") -> Response:
 
 def _policy(brand: Brand | None, form_targets: tuple[str, ...], *, with_script: bool) -> bytes:
     images = "'none'" if brand is None or brand.logo_url is None else _source(brand.logo_url)
-    targets = " ".join(dict.fromkeys(("'self'", *(_source(target) for target in form_targets))))
+    targets = " ".join(dict.fromkeys(("'self'", *_schemes(form_targets))))
     scripts = "script-src 'self'; " if with_script else ""
     policy = (
         f"default-src 'none'; {scripts}style-src 'self'; img-src {images}; form-action {targets};"
         " base-uri 'none'; frame-ancestors 'none'"
     )
     return header_line("content-security-policy", policy)
+
+
+def _schemes(targets: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the schemes of targets, and https, in a policy: their sites go on to others, which nobody here can list."""
+    if not targets:
+        return ()
+    schemes = (target.partition(":")[0] for target in targets)
+    return (*(f"{scheme}:" for scheme in schemes if _SCHEME.fullmatch(scheme)), "https:")
 
 
 def _source(url: str) -> str:
