@@ -86,6 +86,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     connections_per_address: int
     backlog: int
     requests_per_minute_per_address: int
+    requests_per_minute_per_user: int
+    requests_per_minute_per_client: int
     logins_per_minute_per_address: int
     token_requests_per_minute_per_address: int
     allowed_origins: tuple[str, ...]

@@ -245,6 +245,8 @@ def _make_limiter(settings: Settings, stores: Stores) -> Limiter:
     return Limiter(
         plans=settings.plans,
         address_per_minute=settings.requests_per_minute_per_address,
+        user_per_minute=settings.requests_per_minute_per_user,
+        client_per_minute=settings.requests_per_minute_per_client,
         attempts=attempts_with(
             login=settings.logins_per_minute_per_address, token=settings.token_requests_per_minute_per_address
         ),

@@ -299,6 +299,22 @@ SETTINGS: Final = (
         sentence="Requests that one client address may send, whoever it is; 0 is no limit.",
     ),
     Setting(
+        field="requests_per_minute_per_user",
+        variable="WATCHWORD_REQUESTS_PER_MINUTE_PER_USER",
+        kind=a_number(0, 1_000_000_000),
+        default="0",
+        unit="requests a minute",
+        sentence="Requests that one user may send, in all sessions and through all clients, below the tenant's limit; 0 is no limit.",
+    ),
+    Setting(
+        field="requests_per_minute_per_client",
+        variable="WATCHWORD_REQUESTS_PER_MINUTE_PER_CLIENT",
+        kind=a_number(0, 1_000_000_000),
+        default="0",
+        unit="requests a minute",
+        sentence="Requests that one OAuth client may send for itself, to OAuth's endpoints too, below the tenant's limit; 0 is no limit.",
+    ),
+    Setting(
         field="logins_per_minute_per_address",
         variable="WATCHWORD_LOGINS_PER_MINUTE_PER_ADDRESS",
         kind=a_number(0, 1_000_000_000),

@@ -306,6 +306,24 @@ async def test_limits_are_told_and_kept_to_the_last_request(api: Api, clock: Set
     assert (await api.call("GET", PRODUCTS, who="sk_live_a")).status_code == 200
 
 
+async def test_one_user_does_not_use_up_the_tenants(
+    template: tuple[Path, World], clock: SetClock, tmp_path: Path
+) -> None:
+    """Where the operator bounds users, all sessions of one count together, and nobody else of the tenant is held up."""
+    directory, world = template
+    bounds = {"WATCHWORD_REQUESTS_PER_MINUTE_PER_USER": "2"}
+    async with open_api(directory, world, tmp_path / "data", "fast", clock, **bounds) as api:
+        user = {"email": "viewer.a@example.com", "password": PASSWORD}
+        second = (await api.call("POST", "/api/users/login", json=user)).json()["token"]
+        assert (await api.call("GET", PRODUCTS, who="viewer_a")).headers["x-ratelimit-remaining"] == "1"
+        headers = {"authorization": f"Bearer {second}"}
+        statuses = [(await api.call("GET", "/api/users/me", headers=headers)).status_code for _ in range(2)]
+        assert statuses == [200, 429]
+        assert (await api.call("GET", PRODUCTS, who="viewer_a")).status_code == 429
+        for other in ("editor_a", "sk_live_a", "pk_live_a"):
+            assert (await api.call("GET", PRODUCTS, who=other)).status_code == 200
+
+
 async def test_an_hour_has_its_own_limit(api: Api, clock: SetClock) -> None:
     """A tenant's hour bounds what its minutes would allow, and the refusal names the window."""
     await limited(api, requests_per_minute=2, requests_per_hour=3)

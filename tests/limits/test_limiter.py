@@ -9,7 +9,7 @@ import pytest
 
 from watchword.db.database import Database
 from watchword.errors import RateLimitExceededError, UnavailableError
-from watchword.limits.limiter import Limited, Limiter, Verdict, verdict_lines
+from watchword.limits.limiter import Holder, Limited, Limiter, Verdict, verdict_lines
 from watchword.limits.policies import ATTEMPTS, Policy, attempts_with
 from watchword.limits.shares import Shares
 from watchword.setting_kinds import PLANS
@@ -134,6 +134,16 @@ async def test_the_tightest_minute_limit_is_told() -> None:
         3, 2, NOW // 1000 + 60, 60, 60
     )
     assert await limiter.require_caller(caller(), NOW) is None
+
+
+@pytest.mark.parametrize(("holder", "passing"), [("user", 2), ("client", 3), ("key", 5)])
+async def test_users_and_clients_have_limits_of_their_own(holder: Holder, passing: int) -> None:
+    """One user or client passes its number and another is not held up, also in a tenant without any limit."""
+    limiter = Limiter(plans=PLANS, address_per_minute=0, user_per_minute=2, client_per_minute=3)
+    one, other = (Limited("ten_1", "enterprise", name, None, holder=holder) for name in ("one", "other"))
+    assert limiter.is_limited(one) is (holder != "key")
+    assert await count_passing(limiter, *[one] * 5) == passing
+    assert await count_passing(limiter, other) == 1
 
 
 async def test_key_use_by_a_tenants_own_service_is_counted() -> None:

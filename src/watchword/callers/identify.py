@@ -210,10 +210,11 @@ class Identifier:
         limited = Limited(
             chosen.tenant_id or session.user_id,
             chosen.plan,
-            session.session_id,
+            session.user_id,
             None,
             chosen.requests_per_minute,
             chosen.requests_per_hour,
+            "user",
         )
         return Identity(caller, chosen.allowed_origins, limited, session, presented.session_token)
 
@@ -292,7 +293,13 @@ def _access_identity(proof: AccessProof) -> Identity:
         client_id=proof.client_id,
     )
     limited = Limited(
-        proof.tenant_id, proof.plan, proof.client_id, None, proof.requests_per_minute, proof.requests_per_hour
+        proof.tenant_id,
+        proof.plan,
+        proof.user_id or proof.client_id,
+        None,
+        proof.requests_per_minute,
+        proof.requests_per_hour,
+        "user" if is_user else "client",
     )
     return Identity(caller, proof.allowed_origins, limited, access=proof)
 

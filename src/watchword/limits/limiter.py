@@ -7,7 +7,7 @@ window from the store (``shares.py``): a request waits for the store only when t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -30,35 +30,47 @@ class Verdict(msgspec.Struct, frozen=True):
     window_seconds: int
 
 
+Holder = Literal["key", "user", "client"]
+
+
 class Limited(msgspec.Struct, frozen=True):
-    """What limits see of a caller: the tenant with its plan, and the key with a limit of its own.
+    """What limits see of a caller: the tenant with its plan, and who calls in it, whatever the credential.
 
     Shapes: ``plan`` is a plan's name; ``per_minute`` and ``per_hour`` are the tenant's own numbers in place of the
-    plan's, None for the plan's; ``credential_per_minute`` is None for a credential without a limit of its own.
+    plan's, None for the plan's; ``key_per_minute`` is None but for a key with a limit of its own.
     """
 
     tenant_id: str
     plan: str
-    credential_id: str
-    credential_per_minute: int | None
+    holder_id: str
+    key_per_minute: int | None
     per_minute: int | None = None
     per_hour: int | None = None
+    holder: Holder = "key"
 
 
 class Limiter:
-    """Counts requests and refuses those over a limit; ``address_per_minute`` 0 is no limit of that kind."""
+    """Counts requests and refuses those over a limit.
+
+    ``address_per_minute``, ``user_per_minute`` and ``client_per_minute`` 0 are no limit of that kind.
+    """
 
     def __init__(
         self,
         *,
         plans: Mapping[str, PlanLimits],
         address_per_minute: int,
+        user_per_minute: int = 0,
+        client_per_minute: int = 0,
         attempts: Mapping[str, Policy] = ATTEMPTS,
         shares: Shares | None = None,
     ) -> None:
         self._attempts = attempts
         self._plans = plans
         self._address = Policy("address", address_per_minute, MINUTE)
+        self._of_holders = {
+            holder: count for holder, count in (("user", user_per_minute), ("client", client_per_minute)) if count
+        }
         self._shares = shares
         self._counters: dict[str, WindowCounter] = {}
         self._of_addresses = WindowCounter(MINUTE)
@@ -91,13 +103,14 @@ class Limiter:
         """Say whether anything limits this caller; ``require_caller`` need not be asked for those whom nothing does."""
         return not (
             caller.plan in self._unlimited_plans
-            and caller.credential_per_minute is None
+            and caller.key_per_minute is None
             and caller.per_minute is None
             and caller.per_hour is None
+            and caller.holder not in self._of_holders
         )
 
     async def require_caller(self, caller: Limited, now_ms: int) -> Verdict | None:
-        """Count a request of a proved caller: its key's own limit, then the tenant's ceilings.
+        """Count a request of a proved caller: the key's, user's or client's own limit, then the tenant's ceilings.
 
         Returns the verdict of the tightest minute limit, or None when nothing limits this caller.
 
@@ -105,9 +118,9 @@ class Limiter:
             RateLimitExceededError: one of them is used up; what was taken from the others stays taken.
         """
         verdict = None
-        if caller.credential_per_minute is not None:
-            policy = Policy("key", caller.credential_per_minute, MINUTE)
-            verdict = await self._take(policy, caller.credential_id, now_ms)
+        own = caller.key_per_minute or self._of_holders.get(caller.holder)
+        if own is not None:
+            verdict = await self._take(Policy(caller.holder, own, MINUTE), caller.holder_id, now_ms)
         plan = self._plans[caller.plan]
         per_hour = plan.requests_per_hour if caller.per_hour is None else caller.per_hour
         if per_hour is not None:
