@@ -9,7 +9,10 @@ import pytest
 
 from sdk_python.guarded import MakeGuard, bearer, code_of, code_soon, get_token, sign_in
 from watchword_client.protect import Policy, Way
+from watchword_client.protect.caller import Caller
 from watchword_client.protect.ends import Ends, Event, EventReader
+from watchword_client.protect.presented import Presented
+from watchword_client.protect.remembered import Remembered
 from watchword_client.testing import WatchwordServer
 
 
@@ -89,6 +92,20 @@ def test_a_revoked_key_is_not_remembered(make_guard: MakeGuard, watchword_server
     admin = {"authorization": f"Bearer {sign_in(server)}"}
     assert httpx.delete(f"{server.url}/api/keys/{ids['testpublishable']}", headers=admin).status_code == 200
     assert code_soon(protection, key) == "UNAUTHORIZED"
+
+
+def test_what_ends_while_its_word_is_kept_is_not_believed() -> None:
+    """A key that ends between the server's answer and its being remembered is remembered by nobody."""
+    remembered = Remembered(seconds=60, monotonic=time.monotonic)
+    ends = Ends(on_forget=remembered.forget, monotonic=time.monotonic)
+    presented = Presented("key", "sk_live_x", is_bound=False, origin=None, is_from_browser=False, address=None)
+    caller = Caller("https://auth.example", "live", "secret_key", "key_1", None, None, "key_1")
+    asked_in = ends.turn
+    ends.take(Event("ended", "1", {"kind": "key", "id": "key_1"}))
+    remembered.keep(
+        presented, caller, names=frozenset({"key_1"}), until=None, still_counts=lambda: asked_in == ends.turn
+    )
+    assert remembered.find(presented) is None
 
 
 @pytest.mark.parametrize(("on_silence", "wanted"), [("refuse", "UNAVAILABLE"), ("trust", ""), ("ask", "")])

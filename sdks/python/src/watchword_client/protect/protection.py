@@ -224,9 +224,15 @@ class Protection:
         if known is not None:
             return known
         word: Word = self._questions.read(presented, (yield from send(self._questions.ask(presented))))
-        if may_remember and turn == self._ends.turn:
+        if may_remember:
             until = None if word.ends_at is None else word.ends_at - self._clock.now()
-            self._remembered.keep(presented, word.caller, names=word.names, until=until)
+            self._remembered.keep(
+                presented,
+                word.caller,
+                names=word.names,
+                until=until,
+                still_counts=lambda: turn == self._ends.turn,
+            )
         return word.caller
 
     def _keys_with(self, kid: str) -> Flow[Keys]:

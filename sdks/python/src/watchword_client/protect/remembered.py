@@ -40,11 +40,23 @@ class Remembered:
         entry = self._entries.get(_digest(presented))
         return None if entry is None or self._monotonic() >= entry.ends_at else entry.caller
 
-    def keep(self, presented: Presented, caller: Caller, *, names: frozenset[str], until: float | None) -> None:
-        """Keep the server's word; ``names`` are the ids with which it ends, ``until`` is when, in seconds from now."""
+    def keep(
+        self,
+        presented: Presented,
+        caller: Caller,
+        *,
+        names: frozenset[str],
+        until: float | None,
+        still_counts: Callable[[], bool],
+    ) -> None:
+        """Keep the server's word; ``names`` are the ids with which it ends, ``until`` is when, in seconds from now.
+
+        ``still_counts`` says that nothing has ended since the server was asked: looked at behind the door, so that what
+        ends at this very moment finds the word here and forgets it, or is seen.
+        """
         seconds = self._seconds if until is None else min(self._seconds, until)
         with self._door:
-            if seconds <= 0:
+            if seconds <= 0 or not still_counts():
                 return
             if len(self._entries) >= _ENTRIES_MAX:
                 self._entries.popitem(last=False)
