@@ -56,16 +56,14 @@ async def test_nobody_else_uses_up_the_ceiling(door: Api) -> None:
     assert [(await ask(door, client)).status_code for _ in range(4)] == [200, 200, 200, 429]
 
 
-async def test_a_client_that_let_itself_in_uses_up_no_ceiling(door: Api) -> None:
+async def test_a_client_that_let_itself_in_uses_up_its_own_ceiling(door: Api) -> None:
     """Anybody may register where a tenant lets strangers, and prove that: it takes nothing from the tenant's own."""
     await allow(door, client_registration="open", requests_per_minute=3)
     metadata = {"redirect_uris": ["https://stranger.example/callback"]}
     stranger = (await door.call("POST", "/t/tenant-a/oauth/register", json=metadata)).json()
-    for _ in range(4):
-        asked = await post(
-            door, "/oauth/introspect", stranger["client_id"], "token=x", secret=stranger["client_secret"]
-        )
-        assert (asked.status_code, asked.json()) == (200, {"active": False})
+    client, secret = stranger["client_id"], stranger["client_secret"]
+    asked = [await post(door, "/oauth/introspect", client, "token=x", secret=secret) for _ in range(4)]
+    assert [answer.status_code for answer in asked] == [200, 200, 200, 429]
     assert (await door.call("GET", "/api/products", who="sk_live_a")).status_code == 200
 
 

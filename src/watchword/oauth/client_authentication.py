@@ -93,7 +93,7 @@ class ClientAuthentication:
             InvalidClientError: unknown, disabled, not proved, not by the way this client has to take, or another
                 tenant's than the path names.
             InvalidOAuthRequestError: two ways at once, or a secret in the query.
-            RateLimitExceededError: the tenant's limit is used up; a client that anybody can name or register uses none of it.
+            RateLimitExceededError: the tenant's limit is used up; a public client, which anybody can name, uses none of it.
             UnavailableError: the database cannot be asked.
         """
         request, now_ms = call.request, call.now_ms
@@ -102,7 +102,7 @@ class ClientAuthentication:
         if call.parameters.get("tenant", client.tenant_slug) != client.tenant_slug:
             raise InvalidClientError(cause="the client is another tenant's")
         limited = client.limited
-        if limited is not None and self._limiter.is_limited(limited) and _is_tenants_own(client):
+        if limited is not None and self._limiter.is_limited(limited) and client.kind == "confidential":
             await self._limiter.require_caller(limited, now_ms)
         return client
 
@@ -241,11 +241,6 @@ def _find_secret(presented: str, stored: list[ClientSecret], now_ms: int) -> Cli
         if is_client_secret(presented, secret.secret_hash):
             found = secret
     return found
-
-
-def _is_tenants_own(client: OAuthClient) -> bool:
-    """Say whether the tenant let this client in, which alone can prove itself: anybody can be another."""
-    return client.kind == "confidential" and client.source == "administrator"
 
 
 def _require_public(client: OAuthClient | None) -> OAuthClient:

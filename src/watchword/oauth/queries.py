@@ -57,7 +57,16 @@ def client_of(row: Row) -> OAuthClient:
         disabled_at_ms=row[12],
         tenant_disabled_at_ms=row[13],
         tenant_wants_nonces=tenant.dpop_nonces,
-        limited=Limited(row[1], row[15], row[0], None, tenant.requests_per_minute, tenant.requests_per_hour, "client"),
+        # Anybody can be a client that let itself in: it has as much as a tenant, and nothing of the tenant's.
+        limited=Limited(
+            row[1] if row[6] == "administrator" else row[0],
+            row[15],
+            row[0],
+            None,
+            tenant.requests_per_minute,
+            tenant.requests_per_hour,
+            "client",
+        ),
     )
 
 
