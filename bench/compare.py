@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -26,9 +25,10 @@ import paths as names
 from fill import Manifest, fill, make_bars, read_manifest
 from logins import Storm, measure_logins
 from pocketbase import start_pocketbase
+from program import run_program
 from report import Report
 from rounds import Load, Results, run_load
-from servers import CannotMeasureError, Postgres, Server, start_fastapi_users, start_hello, start_nginx, start_watchword
+from servers import Postgres, start_fastapi_users, start_hello, start_nginx, start_watchword
 
 TABLE_WIDTH = 150
 
@@ -124,19 +124,21 @@ class Bench:
         with make_bars() as bars:
             manifest = asyncio.run(fill(data, keys=SMALL_USERS, users=SMALL_USERS, products=SMALL_PRODUCTS, bars=bars))
         measured = names.Measured(
-            self._keep(start_hello(directory, cores)),
-            self._keep(start_watchword(names.WATCHWORD, data, cores, directory=directory)),
+            self._stack.enter_context(start_hello(directory, cores)),
+            self._stack.enter_context(start_watchword(names.WATCHWORD, data, cores, directory=directory)),
             manifest,
         )
         console.print("Starting the peers, each with 100,000 products …")
         nginx = start_nginx(directory, cores) if self._wants(names.NGINX) else None
-        measured.nginx = None if nginx is None else self._keep(nginx)
+        measured.nginx = None if nginx is None else self._stack.enter_context(nginx)
         self._start_peers(measured)
         if self._wants(names.POSTGRES) or self._wants(names.FASTAPI_USERS_POSTGRES):
             self._start_on_postgres(measured)
         large: Path | None = self._arguments.large
         if large is not None:
-            measured.large = self._keep(start_watchword(names.LARGE, large.resolve(), cores, directory=directory))
+            measured.large = self._stack.enter_context(
+                start_watchword(names.LARGE, large.resolve(), cores, directory=directory)
+            )
             measured.large.settle()
             measured.large_manifest = read_manifest(large)
         return measured
@@ -144,28 +146,25 @@ class Bench:
     def _start_peers(self, measured: names.Measured) -> None:
         directory, cores = self._directory, self._server_cores
         if self._wants(names.POCKETBASE):
-            measured.pocketbase = start_pocketbase(directory, SMALL_PRODUCTS, cores)
-            if measured.pocketbase is not None:
-                self._keep(measured.pocketbase.server)
+            measured.pocketbase = start_pocketbase(directory, SMALL_PRODUCTS, cores, stack=self._stack)
         if self._wants(names.FASTAPI_USERS):
             url = f"sqlite+aiosqlite:///{directory}/fastapi-users.db"
-            measured.fastapi_users = self._keep(
+            measured.fastapi_users = self._stack.enter_context(
                 start_fastapi_users(names.FASTAPI_USERS, url, SMALL_PRODUCTS, cores, directory=directory)
             )
 
     def _start_on_postgres(self, measured: names.Measured) -> None:
         directory, cores = self._directory, self._server_cores
-        postgres = Postgres(directory, cores)
-        self._stack.callback(postgres.stop)
+        postgres = self._stack.enter_context(Postgres(directory, cores))
         if self._wants(names.POSTGRES):
             url, data = postgres.make_database("watchword"), directory / "watchword-postgres"
             measured.postgres_manifest = self._fill(data, url)
-            measured.postgres = self._keep(
+            measured.postgres = self._stack.enter_context(
                 start_watchword(names.POSTGRES, data, cores, directory=directory, database_url=url)
             )
         if self._wants(names.FASTAPI_USERS_POSTGRES):
             url = postgres.make_database("peer").replace("postgresql://", "postgresql+asyncpg://", 1)
-            measured.fastapi_users_postgres = self._keep(
+            measured.fastapi_users_postgres = self._stack.enter_context(
                 start_fastapi_users(names.FASTAPI_USERS_POSTGRES, url, SMALL_PRODUCTS, cores, directory=directory)
             )
 
@@ -185,10 +184,6 @@ class Bench:
     def _wants(self, kind: str) -> bool:
         return not self._wanted_servers or kind in self._wanted_servers
 
-    def _keep(self, server: Server) -> Server:
-        self._stack.callback(server.stop)
-        return server
-
 
 def main() -> int:
     """Measure and print."""
@@ -203,17 +198,9 @@ def main() -> int:
     arguments = parser.parse_args()
     arguments.rounds = arguments.rounds or (3 if arguments.quick else 5)
     arguments.seconds = arguments.seconds or (1.0 if arguments.quick else 2.0)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=TABLE_WIDTH)
-    with contextlib.ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="watchword-bench-")))
-        try:
-            Bench(arguments, directory, stack).run(console)
-        except CannotMeasureError as error:
-            console.print(str(error), markup=False)
-            return 1
-    return 0
+    return run_program(
+        lambda directory, stack, console: Bench(arguments, directory, stack).run(console), table_width=TABLE_WIDTH
+    )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import itertools
 import os
 import secrets
 import sys
-import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
@@ -27,8 +26,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from fill import Manifest, fill, make_bars
+from program import run_program
 from rounds import Load, Results, always, finish_load, get, post, run_load, start_load
-from servers import CannotMeasureError, Server, start_authlib, start_oidc_provider, start_watchword
+from servers import Server, start_authlib, start_oidc_provider, start_watchword
 from watchword.app import Application
 from watchword.config import load_settings
 from watchword.db.database import Transaction
@@ -47,6 +47,8 @@ REFRESH = "refresh"
 BY_SESSION, BY_TOKEN = "one product, session token", "one product, JWT access token"
 QUIET, STORM = "me, quiet", "me, in a token storm"
 OURS, OIDC_PROVIDER, AUTHLIB = "watchword", "oidc-provider", "authlib"
+
+TABLE_WIDTH = 140
 
 REFRESH_TOKENS = 40_000
 REFRESH_TOKENS_AT_ONCE = 500
@@ -189,11 +191,10 @@ class OAuthBench:
         self._unused = iter(made.refresh_tokens)
         others = [("signed", secrets.token_urlsafe(32)), ("opaque", secrets.token_urlsafe(32))]
         texts = [":".join(pair) for pair in others]
-        ours = start_watchword(OURS, data, cores, directory=directory)
-        provider = start_oidc_provider(texts, cores, directory=directory)
-        authlib = start_authlib(texts, cores, directory=directory)
-        for server in (ours, provider, authlib):
-            self._stack.callback(server.stop)
+        start = self._stack.enter_context
+        ours = start(start_watchword(OURS, data, cores, directory=directory))
+        provider = start(start_oidc_provider(texts, cores, directory=directory))
+        authlib = start(start_authlib(texts, cores, directory=directory))
         return {
             OURS: Peer(ours, "/oauth/token", "/oauth/introspect", made.signed, made.opaque),
             OIDC_PROVIDER: Peer(provider, "/token", "/token/introspection", others[0], others[1]),
@@ -298,17 +299,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="3 rounds of 1 second")
     arguments = parser.parse_args()
     arguments.rounds, arguments.seconds = (3, 1.0) if arguments.quick else (5, 2.0)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=140)
-    with contextlib.ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="watchword-bench-")))
-        try:
-            OAuthBench(arguments, directory, stack).run(console)
-        except CannotMeasureError as error:
-            console.print(str(error), markup=False)
-            return 1
-    return 0
+    return run_program(
+        lambda directory, stack, console: OAuthBench(arguments, directory, stack).run(console), table_width=TABLE_WIDTH
+    )
 
 
 if __name__ == "__main__":

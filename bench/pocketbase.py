@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,8 @@ class PocketBase(msgspec.Struct):
     product_ids: list[str]
 
 
-def start_pocketbase(directory: Path, products: int, cores: set[int] | None) -> PocketBase | None:
-    """Start PocketBase with its own settings as they come; None where it is not installed."""
+def start_pocketbase(directory: Path, products: int, cores: set[int] | None, *, stack: ExitStack) -> PocketBase | None:
+    """Start PocketBase with its own settings as they come, until the stack ends; None where it is not installed."""
     program = find_pocketbase()
     if program is None:
         return None
@@ -40,12 +41,11 @@ def start_pocketbase(directory: Path, products: int, cores: set[int] | None) -> 
     subprocess.run(
         [program, "superuser", "upsert", ADMIN_EMAIL, PASSWORD, "--dir", data], check=True, capture_output=True
     )
-    server = _serve(program, data, directory, cores)
-    _make_collection(server)
-    user_id = _make_user(server)
-    server.stop()
+    with _serve(program, data, directory, cores) as server:
+        _make_collection(server)
+        user_id = _make_user(server)
     product_ids = _add_products(data / "data.db", products)
-    server = _serve(program, data, directory, cores)
+    server = stack.enter_context(_serve(program, data, directory, cores))
     return PocketBase(
         server,
         user_id,

