@@ -124,7 +124,7 @@ class Flow:
         return (await self.api.call("GET", "/api/products?limit=1", headers=header)).status_code
 
 
-def refused(answer: httpx.Response, error: str = "invalid_grant", status: int = 400) -> None:
+def require_refused(answer: httpx.Response, error: str = "invalid_grant", status: int = 400) -> None:
     """Hold an answer to be this refusal, and nothing more (RFC 6749 §5.2)."""
     assert (answer.status_code, answer.json()["error"]) == (status, error), answer.text
     assert set(answer.json()) == {"error", "error_description"}

@@ -37,7 +37,7 @@ KINDS: tuple[tuple[KeyKind, KeyMode, str], ...] = (
 )
 
 
-async def _refused(world: World, key: str, reason: str, *, now_ms: int | None = None) -> None:
+async def require_refused(world: World, key: str, reason: str, *, now_ms: int | None = None) -> None:
     """Require the one public answer, from memory and anew, and the private reason."""
     at_ms = world.now_ms if now_ms is None else now_ms
     for keys in (world.keys, world.keys, ApiKeyProver(world.database, world.cache(), world.generations)):
@@ -218,7 +218,7 @@ def test_wrong_key_is_refused(world: World, run: Run[Any], make: Any) -> None:  
     async def scenario() -> None:
         _, key = await world.key(await world.tenant())
         await world.keys.prove(key, world.now_ms)
-        await _refused(world, make(key), "NOT_FOUND")
+        await require_refused(world, make(key), "NOT_FOUND")
 
     run(scenario())
 
@@ -246,7 +246,7 @@ def test_dead_key_is_refused_at_once(each_world: World, run: Run[Any], column: s
         key_id, key = await each_world.key(await each_world.tenant())
         await each_world.keys.prove(key, each_world.now_ms)
         await each_world.change(f"UPDATE api_keys SET {column} = 1 WHERE id = $1", key_id, withdraw=(f"key:{key_id}",))
-        await _refused(each_world, key, "DISABLED")
+        await require_refused(each_world, key, "DISABLED")
 
     run(scenario())
 
@@ -261,7 +261,7 @@ def test_key_of_a_disabled_tenant_is_refused_at_once(each_world: World, run: Run
         await each_world.change(
             "UPDATE tenants SET disabled_at = 1 WHERE id = $1", tenant_id, withdraw=(f"tenant:{tenant_id}",)
         )
-        await _refused(each_world, key, "DISABLED")
+        await require_refused(each_world, key, "DISABLED")
 
     run(scenario())
 
@@ -292,8 +292,8 @@ def test_key_ends_exactly_at_its_end(each_world: World, run: Run[Any], is_rememb
             await each_world.keys.prove(key, each_world.now_ms)
         await each_world.keys.prove(key, end_ms - 1)
         assert (await each_world.keys.find(key, end_ms - 1)).reason == "VALID"
-        await _refused(each_world, key, "EXPIRED", now_ms=end_ms)
-        await _refused(each_world, key, "EXPIRED", now_ms=end_ms + 1)
+        await require_refused(each_world, key, "EXPIRED", now_ms=end_ms)
+        await require_refused(each_world, key, "EXPIRED", now_ms=end_ms + 1)
 
     run(scenario())
 
@@ -322,7 +322,7 @@ def test_withdrawal_by_another_process_is_in_force_here(world: World, run: Run[A
         await world.change("UPDATE api_keys SET revoked_at = 1")
         await world.keys.prove(key, world.now_ms)
         other.bump((f"key:{key_id}",))
-        await _refused(world, key, "DISABLED")
+        await require_refused(world, key, "DISABLED")
         other.close()
 
     run(scenario())
@@ -336,7 +336,7 @@ def test_nothing_remembered_is_used_without_news(world: World, run: Run[Any]) ->
         await world.keys.prove(key, world.now_ms)
         await world.change("UPDATE api_keys SET revoked_at = 1")
         world.generations.set_trusted(False)
-        await _refused(world, key, "DISABLED")
+        await require_refused(world, key, "DISABLED")
 
     run(scenario())
 

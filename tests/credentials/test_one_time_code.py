@@ -28,7 +28,7 @@ async def _spend(world: World, code: str, purpose: str = "reset", now_ms: int | 
     return await world.database.transaction(lambda tx: spend_code(tx, code, purpose=purpose, now_ms=at_ms))
 
 
-async def _refused(world: World, code: str, purpose: str = "reset", now_ms: int | None = None) -> None:
+async def require_refused(world: World, code: str, purpose: str = "reset", now_ms: int | None = None) -> None:
     with pytest.raises(SpentCodeError) as refusal:
         await _spend(world, code, purpose, now_ms)
     assert refusal.value.message == SpentCodeError.sentence
@@ -41,7 +41,7 @@ def test_code_works_once(each_world: World, run: Run[Any]) -> None:
         user_id = await each_world.user()
         code = await _store(each_world, user_id)
         assert await _spend(each_world, code) == SpentCode(user_id, "mina@example.com")
-        await _refused(each_world, code)
+        await require_refused(each_world, code)
 
     run(scenario())
 
@@ -64,8 +64,8 @@ def test_code_ends_exactly_at_its_end(each_world: World, run: Run[Any]) -> None:
     async def scenario() -> None:
         end_ms = each_world.now_ms + TTL_SECONDS * 1000
         late = await _store(each_world, await each_world.user())
-        await _refused(each_world, late, now_ms=end_ms)
-        await _refused(each_world, late, now_ms=end_ms + 1)
+        await require_refused(each_world, late, now_ms=end_ms)
+        await require_refused(each_world, late, now_ms=end_ms + 1)
         await _spend(each_world, late, now_ms=end_ms - 1)
 
     run(scenario())
@@ -76,7 +76,7 @@ def test_code_serves_its_purpose_only(each_world: World, run: Run[Any]) -> None:
 
     async def scenario() -> None:
         code = await _store(each_world, await each_world.user(), "verify")
-        await _refused(each_world, code, "reset")
+        await require_refused(each_world, code, "reset")
         await _spend(each_world, code, "verify")
 
     run(scenario())
@@ -90,7 +90,7 @@ def test_newer_code_replaces_the_older(each_world: World, run: Run[Any]) -> None
         older = await _store(each_world, user_id)
         verify, others = await _store(each_world, user_id, "verify"), await _store(each_world, other_id)
         newer = await _store(each_world, user_id)
-        await _refused(each_world, older)
+        await require_refused(each_world, older)
         await _spend(each_world, newer)
         await _spend(each_world, verify, "verify")
         await _spend(each_world, others)
@@ -119,7 +119,7 @@ def test_unknown_code_is_refused(each_world: World, run: Run[Any], code: str) ->
 
     async def scenario() -> None:
         await _store(each_world, await each_world.user())
-        await _refused(each_world, code)
+        await require_refused(each_world, code)
 
     run(scenario())
 

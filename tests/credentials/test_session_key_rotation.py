@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from credentials.world import MASTER_SECRET, Run, World, refused
+from credentials.world import MASTER_SECRET, Run, World, require_refused
 from watchword.credentials.key_ring import KNOWN_AHEAD_MS, KeyRing, SigningKey
 from watchword.credentials.session_key_queries import prune_signing_keys
 from watchword.db.database import Statement
@@ -145,7 +145,7 @@ def test_a_stolen_key_signs_nothing_any_more(each_world: World, run: Run[Any]) -
         new = await each_world.key_ring.replace(each_world.now_ms)
         assert new.id != old.id
         for tokens in (each_world.tokens, elsewhere):
-            await refused(tokens, issued.token, each_world.now_ms - 20_000)
+            await require_refused(tokens, issued.token, each_world.now_ms - 20_000)
         assert (await signing(each_world, other)).id == new.id
         again = await each_world.begin(await each_world.user())
         await elsewhere.prove(again.token, each_world.now_ms)

@@ -15,7 +15,7 @@ from credentials.world import (
     Run,
     World,
     claims_of,
-    refused,
+    require_refused,
 )
 from watchword.credentials.session_token import (
     TENANTS_IN_TOKEN_MAX,
@@ -164,7 +164,7 @@ def test_clock_a_day_back_refuses(world: World, run: Run[Any], is_remembered: bo
         await world.tokens.prove(issued.token, world.now_ms - 60_000)
         with pytest.raises(NotAuthenticatedError):
             await world.tokens.prove(issued.token, world.now_ms - 60_001)
-        await refused(world.session_tokens(), issued.token, world.now_ms - 86_400_000)
+        await require_refused(world.session_tokens(), issued.token, world.now_ms - 86_400_000)
 
     run(scenario())
 
@@ -180,8 +180,8 @@ def test_session_ends_at_its_absolute_limit(world: World, run: Run[Any]) -> None
             issued = await world.tokens.refresh(issued.token, world.now_ms)
         assert issued.expires_at_s == end_s
         await world.tokens.prove(issued.token, end_s * 1000 - 1)
-        await refused(world.tokens, issued.token, end_s * 1000)
-        await refused(world.session_tokens(), issued.token, end_s * 1000)
+        await require_refused(world.tokens, issued.token, end_s * 1000)
+        await require_refused(world.session_tokens(), issued.token, end_s * 1000)
 
     run(scenario())
 
@@ -221,7 +221,7 @@ def test_old_token_lives_exactly_for_the_grace(
         for now_ms in (end_ms - 1000, end_ms - 1):
             await tokens.prove(old.token, now_ms)
         for now_ms in (end_ms, end_ms + 1, old.expires_at_s * 1000, old.expires_at_s * 1000 + 1):
-            await refused(tokens if is_remembered else each_world.session_tokens(), old.token, now_ms)
+            await require_refused(tokens if is_remembered else each_world.session_tokens(), old.token, now_ms)
 
     run(scenario())
 
@@ -235,7 +235,7 @@ def test_repeat_inside_the_grace_gives_the_same_token(each_world: World, run: Ru
         each_world.clock.advance(GRACE_SECONDS * 1000 - 1)
         assert await each_world.tokens.refresh(old.token, each_world.now_ms) == new
         each_world.clock.advance(1)
-        await refused(each_world.tokens, old.token, each_world.now_ms)
+        await require_refused(each_world.tokens, old.token, each_world.now_ms)
 
     run(scenario())
 
@@ -275,7 +275,7 @@ def test_second_refresh_retires_the_token_before_last(world: World, run: Run[Any
         first = await world.begin(await world.user())
         second = await world.tokens.refresh(first.token, world.now_ms)
         third = await world.tokens.refresh(second.token, world.now_ms)
-        await refused(world.tokens, first.token, world.now_ms)
+        await require_refused(world.tokens, first.token, world.now_ms)
         await world.tokens.prove(second.token, world.now_ms)
         await world.tokens.prove(third.token, world.now_ms)
 

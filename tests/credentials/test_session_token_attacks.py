@@ -18,7 +18,7 @@ from credentials.world import (
     Run,
     World,
     claims_of,
-    refused,
+    require_refused,
     signed,
 )
 from watchword.credentials.compact_jws import decode_segment, encode_segment, sign_compact
@@ -171,21 +171,21 @@ def _next_character(character: str) -> str:
 
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 @pytest.mark.parametrize("attack", _attacks())
-def test_attack_on_the_text_isrefused(world: World, run: Run[Any], attack: Callable[[str, World], str]) -> None:
+def test_attack_on_the_text_is_refused(world: World, run: Run[Any], attack: Callable[[str, World], str]) -> None:
     """A token that differs from ours in anything is refused, to prove and to refresh, and the good one lives on."""
 
     async def scenario() -> None:
         issued = await world.begin(await world.user())
         forged = attack(issued.token, world)
         assert forged != issued.token
-        await refused(world.tokens, forged, world.now_ms)
+        await require_refused(world.tokens, forged, world.now_ms)
         await world.tokens.prove(issued.token, world.now_ms)
-        await refused(world.tokens, forged, world.now_ms)
+        await require_refused(world.tokens, forged, world.now_ms)
 
     run(scenario())
 
 
-def test_every_changed_byte_isrefused(world: World, run: Run[Any]) -> None:
+def test_every_changed_byte_is_refused(world: World, run: Run[Any]) -> None:
     """No single byte of a token can be changed or removed, also while the good token is remembered."""
 
     async def scenario() -> None:
@@ -200,7 +200,7 @@ def test_every_changed_byte_isrefused(world: World, run: Run[Any]) -> None:
     run(scenario())
 
 
-def test_foreign_key_isrefused(world: World, run: Run[Any]) -> None:
+def test_foreign_key_is_refused(world: World, run: Run[Any]) -> None:
     """A token signed with another installation's key is refused, even under our ``kid``."""
 
     async def scenario() -> None:
@@ -208,7 +208,7 @@ def test_foreign_key_isrefused(world: World, run: Run[Any]) -> None:
         issued = await world.begin(user_id)
         header, payload, _ = issued.token.split(".")
         foreign = sign_compact(decode_segment(payload.encode()), header=header.encode(), secret=b"f" * 32)
-        await refused(world.tokens, foreign, world.now_ms)
+        await require_refused(world.tokens, foreign, world.now_ms)
 
     run(scenario())
 
@@ -236,27 +236,27 @@ def test_foreign_key_isrefused(world: World, run: Run[Any]) -> None:
     ],
     ids=str,
 )
-def test_wrong_claims_arerefused(world: World, run: Run[Any], change: dict[str, object]) -> None:
+def test_wrong_claims_are_refused(world: World, run: Run[Any], change: dict[str, object]) -> None:
     """Even a rightly signed token is refused when a claim is missing, of another type, unknown or of another session."""
 
     async def scenario() -> None:
         issued = await world.begin(await world.user())
         claims = {**claims_of(issued.token, world), **change}
-        await refused(world.tokens, signed(world, claims), world.now_ms)
+        await require_refused(world.tokens, signed(world, claims), world.now_ms)
         del claims[next(iter(change))]
         if len(claims) < 9:
-            await refused(world.tokens, signed(world, claims), world.now_ms)
+            await require_refused(world.tokens, signed(world, claims), world.now_ms)
 
     run(scenario())
 
 
-def test_token_of_another_users_session_isrefused(world: World, run: Run[Any]) -> None:
+def test_token_of_another_users_session_is_refused(world: World, run: Run[Any]) -> None:
     """One user's ``sub`` with another's ``sid`` proves neither."""
 
     async def scenario() -> None:
         one, other = await world.begin(await world.user()), await world.begin(await world.user())
         mixed = {**claims_of(one.token, world), "sub": claims_of(other.token, world)["sub"]}
-        await refused(world.tokens, signed(world, mixed), world.now_ms)
+        await require_refused(world.tokens, signed(world, mixed), world.now_ms)
 
     run(scenario())
 

@@ -10,7 +10,7 @@ import pytest
 from credentials.world import (
     Run,
     World,
-    refused,
+    require_refused,
 )
 from watchword.credentials.key_ring import KNOWN_AHEAD_MS
 from watchword.db.database import Statement, Transaction
@@ -32,8 +32,8 @@ def test_ended_session_kills_every_token(each_world: World, run: Run[Any]) -> No
             await tokens.prove(new.token, each_world.now_ms)
         assert await each_world.end(new.session_id)
         for tokens in (each_world.tokens, second, each_world.session_tokens()):
-            await refused(tokens, old.token, each_world.now_ms)
-            await refused(tokens, new.token, each_world.now_ms)
+            await require_refused(tokens, old.token, each_world.now_ms)
+            await require_refused(tokens, new.token, each_world.now_ms)
         assert not await each_world.end(new.session_id)
 
     run(scenario())
@@ -45,7 +45,7 @@ def test_ended_session_is_401_even_when_expired(world: World, run: Run[Any]) -> 
     async def scenario() -> None:
         issued = await world.begin(await world.user())
         await world.end(issued.session_id)
-        await refused(world.tokens, issued.token, issued.expires_at_s * 1000 + 1)
+        await require_refused(world.tokens, issued.token, issued.expires_at_s * 1000 + 1)
 
     run(scenario())
 
@@ -68,12 +68,12 @@ def test_end_of_all_sessions_spares_others_and_the_named_one(each_world: World, 
         assert count == 1
         await each_world.tokens.prove(kept.token, each_world.now_ms)
         await each_world.tokens.prove(other.token, each_world.now_ms)
-        await refused(each_world.tokens, ended.token, each_world.now_ms)
+        await require_refused(each_world.tokens, ended.token, each_world.now_ms)
         assert (
             await each_world.database.transaction(lambda tx: each_world.tokens.end_all(tx, user_id, each_world.now_ms))
             == 1
         )
-        await refused(each_world.tokens, kept.token, each_world.now_ms)
+        await require_refused(each_world.tokens, kept.token, each_world.now_ms)
 
     run(scenario())
 
@@ -95,7 +95,7 @@ def test_rolled_back_end_ends_nothing(world: World, run: Run[Any]) -> None:
     run(scenario())
 
 
-def test_disabled_user_isrefused(each_world: World, run: Run[Any]) -> None:
+def test_disabled_user_is_refused(each_world: World, run: Run[Any]) -> None:
     """A user who is disabled is refused at the next request, cannot refresh and cannot begin a session."""
 
     async def scenario() -> None:
@@ -105,8 +105,8 @@ def test_disabled_user_isrefused(each_world: World, run: Run[Any]) -> None:
         await each_world.change(
             "UPDATE users SET disabled_at = 1 WHERE id = $1", user_id, withdraw=(f"user:{user_id}",)
         )
-        await refused(each_world.tokens, issued.token, each_world.now_ms)
-        await refused(each_world.tokens, issued.token, issued.expires_at_s * 1000)
+        await require_refused(each_world.tokens, issued.token, each_world.now_ms)
+        await require_refused(each_world.tokens, issued.token, issued.expires_at_s * 1000)
         with pytest.raises(NotAuthenticatedError):
             await each_world.begin(user_id)
         assert len(await each_world.database.fetch_rows(Statement("SELECT id FROM sessions"))) == 1
@@ -114,7 +114,7 @@ def test_disabled_user_isrefused(each_world: World, run: Run[Any]) -> None:
     run(scenario())
 
 
-def test_deleted_user_isrefused(world: World, run: Run[Any]) -> None:
+def test_deleted_user_is_refused(world: World, run: Run[Any]) -> None:
     """A user who is deleted takes the sessions along."""
 
     async def scenario() -> None:
@@ -122,7 +122,7 @@ def test_deleted_user_isrefused(world: World, run: Run[Any]) -> None:
         issued = await world.begin(user_id)
         await world.tokens.prove(issued.token, world.now_ms)
         await world.change("DELETE FROM users WHERE id = $1", user_id, withdraw=(f"user:{user_id}",))
-        await refused(world.tokens, issued.token, world.now_ms)
+        await require_refused(world.tokens, issued.token, world.now_ms)
 
     run(scenario())
 
@@ -168,7 +168,7 @@ def test_withdrawal_by_another_process_is_in_force_here(world: World, run: Run[A
         await world.change("UPDATE sessions SET ended_at = 1")  # as if by another process: nothing is told here
         await world.tokens.prove(issued.token, world.now_ms)
         other.bump((f"session:{issued.session_id}",))
-        await refused(world.tokens, issued.token, world.now_ms)
+        await require_refused(world.tokens, issued.token, world.now_ms)
         other.close()
 
     run(scenario())
@@ -182,7 +182,7 @@ def test_nothing_remembered_is_used_without_news(world: World, run: Run[Any]) ->
         await world.tokens.prove(issued.token, world.now_ms)
         await world.change("UPDATE sessions SET ended_at = 1")
         world.generations.set_trusted(False)
-        await refused(world.tokens, issued.token, world.now_ms)
+        await require_refused(world.tokens, issued.token, world.now_ms)
 
     run(scenario())
 
@@ -197,7 +197,7 @@ def test_dead_database_is_no_success(each_world: World, run: Run[Any]) -> None:
             await each_world.tokens.prove(issued.token, each_world.now_ms)
         with pytest.raises(UnavailableError):
             await each_world.tokens.refresh(issued.token, each_world.now_ms)
-        await refused(each_world.tokens, issued.token + "A", each_world.now_ms)
+        await require_refused(each_world.tokens, issued.token + "A", each_world.now_ms)
 
     run(scenario())
 
@@ -211,7 +211,7 @@ def test_retired_key_ends_its_tokens(world: World, run: Run[Any]) -> None:
         await world.key_ring.rotate(world.now_ms, longest_life_seconds=10)
         await world.tokens.prove(issued.token, end_ms - 1)
         for asked in (world.tokens, world.session_tokens()):
-            await refused(asked, issued.token, end_ms)
+            await require_refused(asked, issued.token, end_ms)
         newest = await world.tokens.refresh(issued.token, end_ms - 1)
         await world.tokens.prove(newest.token, end_ms)
 

@@ -197,7 +197,7 @@ def signed(world: World, claims: object, **header: object) -> str:
     return sign_compact(json.dumps(claims).encode(), header=segment, secret=key.secret)
 
 
-async def refused(tokens: SessionTokens, token: str, now_ms: int) -> None:
+async def require_refused(tokens: SessionTokens, token: str, now_ms: int) -> None:
     """Require a token to be good for nothing."""
     with pytest.raises(NotAuthenticatedError):
         await tokens.prove(token, now_ms)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from oauth_exchange import EXCHANGE
-from oauth_flow import Flow, refused
+from oauth_flow import Flow, require_refused
 from oauth_keys import ClientKey
 from support import SetClock
 from watchword.db.database import Statement
@@ -70,7 +70,7 @@ async def test_a_device_that_waits_keeps_no_proofs(flow: Flow, clock: SetClock) 
     begun = (await flow.send("/oauth/device_authorization", {"scope": "products:read"})).json()
     for _ in range(3):
         asked = await send(flow, {"grant_type": DEVICE, "device_code": begun["device_code"]}, proof(flow.api))
-        refused(asked, "authorization_pending")
+        require_refused(asked, "authorization_pending")
         clock.advance(5_000)
     assert await proofs_kept(flow.api) == 0
 
@@ -86,7 +86,7 @@ async def test_the_holders_proof_is_kept_and_counts_once(flow: Flow) -> None:
     first, second = await flow.code(), await flow.code()
     assert (await send(flow, {**fields, "code": first}, headers)).status_code == 200
     assert await proofs_kept(flow.api) == 1
-    refused(await send(flow, {**fields, "code": second}, headers), "invalid_dpop_proof")
+    require_refused(await send(flow, {**fields, "code": second}, headers), "invalid_dpop_proof")
     assert (await send(flow, {**fields, "code": second}, proof(flow.api))).status_code == 200
 
 
@@ -95,15 +95,15 @@ async def test_refusals_fill_no_log(flow: Flow, clock: SetClock) -> None:
     clock.advance(60_000 - clock.now_ms() % 60_000)
     bad: dict[str, str | None] = {"grant_type": "refresh_token", "refresh_token": "rt_" + "x" * 43}
     for _ in range(RECORDED_PER_MINUTE + 5):
-        refused(await send(flow, bad))
+        require_refused(await send(flow, bad))
     assert len(refusals(flow.api)) == RECORDED_PER_MINUTE
     assert not any("unrecorded" in event for event in refusals(flow.api))
     other = await Flow.begin(flow.api, kind="public", grants=GRANTS)
-    refused(await send(other, bad))
+    require_refused(await send(other, bad))
     assert refusals(flow.api)[-1]["subject"] == other.client.id
     clock.advance(60_000)
     for _ in range(2):
-        refused(await send(flow, bad))
+        require_refused(await send(flow, bad))
     last = refusals(flow.api)[-2:]
     assert [event.get("unrecorded") for event in last] == ["5", None]
     assert [event["subject"] for event in last] == [flow.client.id] * 2
@@ -113,5 +113,5 @@ async def test_an_unknown_client_leaves_no_refusal(api: Api) -> None:
     """Names that no client has are counted for nobody."""
     headers = {"content-type": "application/x-www-form-urlencoded"}
     body = b"grant_type=refresh_token&refresh_token=x&client_id=cli_unknown"
-    refused(await api.call("POST", "/oauth/token", content=body, headers=headers), "invalid_client", 401)
+    require_refused(await api.call("POST", "/oauth/token", content=body, headers=headers), "invalid_client", 401)
     assert refusals(api) == []

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from browser import Browser, forms_of
-from oauth_flow import Flow, refused, scalar
+from oauth_flow import Flow, require_refused, scalar
 from oauth_pages_world import sign_in
 from oauth_users import stored_hash
 from oauth_world import disable_client
@@ -70,7 +70,7 @@ async def test_a_device_is_allowed_and_gets_its_tokens(api: Api, device: Flow, b
     assert USER_CODE.fullmatch(codes["user_code"])
     assert (codes["verification_uri"], codes["expires_in"], codes["interval"]) == (page, 600, 5)
     assert codes["verification_uri_complete"] == f"{page}?user_code={codes['user_code']}"
-    refused(await poll(device, codes["device_code"]), "authorization_pending")
+    require_refused(await poll(device, codes["device_code"]), "authorization_pending")
     asked = await question(browser, codes["user_code"])
     for text in ("Test", "editor.a@example.com", "Tenant a", "Read products", codes["user_code"]):
         assert text in asked.text
@@ -90,7 +90,7 @@ async def test_a_scanned_code_is_filled_in_and_not_yet_taken(api: Api, device: F
     page = await sign_in(browser, await browser.get(path))
     (form,) = forms_of(page)
     assert form.fields["user_code"] == codes["user_code"]
-    refused(await poll(device, codes["device_code"]), "authorization_pending")
+    require_refused(await poll(device, codes["device_code"]), "authorization_pending")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ async def test_the_device_outlives_the_browsers_session(api: Api, device: Flow, 
     (withdraw,) = [index for index, form in enumerate(forms_of(account)) if form.action.endswith("withdraw")]
     await browser.submit(account, withdraw)
     assert await device.reads(tokens["access_token"]) == 401
-    refused(await device.refresh(tokens["refresh_token"]))
+    require_refused(await device.refresh(tokens["refresh_token"]))
 
 
 async def test_a_confidential_client_has_to_prove_itself(api: Api) -> None:
@@ -137,7 +137,7 @@ async def test_a_confidential_client_has_to_prove_itself(api: Api) -> None:
         content=form,
         headers={"content-type": "application/x-www-form-urlencoded"},
     )
-    refused(answer, "invalid_client", 401)
+    require_refused(answer, "invalid_client", 401)
 
 
 # Polling
@@ -146,13 +146,13 @@ async def test_a_confidential_client_has_to_prove_itself(api: Api) -> None:
 async def test_a_device_that_asks_too_often_is_slowed_down(device: Flow, clock: SetClock) -> None:
     """Within the interval it is told to slow down, by five seconds each time (RFC 8628 §3.5)."""
     device_code = (await codes_of(device))["device_code"]
-    refused(await poll(device, device_code), "authorization_pending")
+    require_refused(await poll(device, device_code), "authorization_pending")
     clock.advance(4_999)
-    refused(await poll(device, device_code), "slow_down")
+    require_refused(await poll(device, device_code), "slow_down")
     clock.advance(9_999)
-    refused(await poll(device, device_code), "slow_down")
+    require_refused(await poll(device, device_code), "slow_down")
     clock.advance(15_000)
-    refused(await poll(device, device_code), "authorization_pending")
+    require_refused(await poll(device, device_code), "authorization_pending")
 
 
 async def test_polling_fills_no_log(api: Api, device: Flow) -> None:
@@ -171,7 +171,7 @@ async def test_a_code_ends(device: Flow, browser: Browser, clock: SetClock) -> N
     clock.advance(1)
     done = await browser.submit(asked, decision="allow")
     assert done.status_code == 400
-    refused(await poll(device, late["device_code"]), "expired_token")
+    require_refused(await poll(device, late["device_code"]), "expired_token")
 
 
 async def test_an_allowed_code_that_nobody_fetches_ends_too(device: Flow, browser: Browser, clock: SetClock) -> None:
@@ -179,7 +179,7 @@ async def test_an_allowed_code_that_nobody_fetches_ends_too(device: Flow, browse
     codes = await codes_of(device)
     await allow(browser, codes["user_code"])
     clock.advance(600_000)
-    refused(await poll(device, codes["device_code"]), "expired_token")
+    require_refused(await poll(device, codes["device_code"]), "expired_token")
 
 
 async def test_no_is_an_answer(api: Api, device: Flow, browser: Browser) -> None:
@@ -189,7 +189,7 @@ async def test_no_is_an_answer(api: Api, device: Flow, browser: Browser) -> None
     done = await browser.submit(asked, decision="deny")
     assert (done.status_code, "Nothing was connected" in done.text) == (200, True)
     assert (await browser.submit(asked, decision="allow")).status_code == 400
-    refused(await poll(device, codes["device_code"]), "access_denied")
+    require_refused(await poll(device, codes["device_code"]), "access_denied")
     assert "oauth.device_denied" in [event["event"] for event in api.events()]
 
 
@@ -198,7 +198,7 @@ async def test_a_code_gives_tokens_once(device: Flow, browser: Browser) -> None:
     codes = await codes_of(device)
     await allow(browser, codes["user_code"])
     tokens = (await poll(device, codes["device_code"])).json()
-    refused(await poll(device, codes["device_code"]))
+    require_refused(await poll(device, codes["device_code"]))
     assert await device.reads(tokens["access_token"]) == 200
 
 
@@ -211,7 +211,7 @@ async def test_of_fifty_parallel_polls_one_gets_the_tokens(stored_api: Api) -> N
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 49
     for answer in answers:
         if answer.status_code == 400:
-            refused(answer)
+            require_refused(answer)
 
 
 async def test_one_of_two_decisions_counts(doors: tuple[Api, Api]) -> None:
@@ -263,7 +263,7 @@ async def test_deciding_is_no_way_around_the_limit(device: Flow, browser: Browse
     asked = await question(browser, typed["user_code"])
     refusal = await browser.post(asked, user_code=other["user_code"], decision="allow")
     assert refusal.status_code == 403
-    refused(await poll(device, other["device_code"]), "authorization_pending")
+    require_refused(await poll(device, other["device_code"]), "authorization_pending")
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ async def test_a_device_code_is_for_its_client(api: Api, device: Flow, browser: 
     codes = await codes_of(device)
     await allow(browser, codes["user_code"])
     other = await Flow.begin(api, kind="public", grants=GRANTS)
-    refused(await poll(other, codes["device_code"]))
+    require_refused(await poll(other, codes["device_code"]))
     assert (await poll(device, codes["device_code"])).status_code == 200
 
 
@@ -296,7 +296,7 @@ async def test_who_is_no_member_cannot_allow(api: Api, device: Flow, browser: Br
     assert (asked.status_code, "not a member" in asked.text) == (403, True)
     forced = await browser.submit(asked, decision="allow")
     assert forced.status_code == 400
-    refused(await poll(device, codes["device_code"]), "authorization_pending")
+    require_refused(await poll(device, codes["device_code"]), "authorization_pending")
 
 
 async def test_another_tenants_page_does_not_know_the_code(device: Flow, browser: Browser) -> None:
@@ -321,7 +321,7 @@ async def test_a_form_of_another_site_allows_nothing(api: Api, device: Flow, bro
     ):
         assert (await browser.send_form("/oauth/device/decide", changed, **headers)).status_code == 403
     assert (await browser.send_form("/oauth/device", {"user_code": codes["user_code"]})).status_code == 403
-    refused(await poll(device, codes["device_code"]), "authorization_pending")
+    require_refused(await poll(device, codes["device_code"]), "authorization_pending")
 
 
 async def test_a_closed_client_is_not_allowed_any_more(api: Api, device: Flow, browser: Browser) -> None:
@@ -330,7 +330,7 @@ async def test_a_closed_client_is_not_allowed_any_more(api: Api, device: Flow, b
     await allow(browser, codes["user_code"])
     other = await codes_of(device)
     await disable_client(api.application, device.client.id)
-    refused(await poll(device, codes["device_code"]), "invalid_client", 401)
+    require_refused(await poll(device, codes["device_code"]), "invalid_client", 401)
     assert (await question(browser, other["user_code"])).status_code == 400
 
 
@@ -340,26 +340,28 @@ async def test_a_closed_client_is_not_allowed_any_more(api: Api, device: Flow, b
 async def test_scopes_and_resources_are_the_clients_own(api: Api) -> None:
     """More than the client may have is refused before anybody is asked."""
     device = await Flow.begin(api, kind="public", grants=GRANTS, scopes=("products:read",))
-    refused(await device.send("/oauth/device_authorization", {"scope": "products:write"}), "invalid_scope")
-    refused(await device.send("/oauth/device_authorization", {"resource": "https://files.example"}), "invalid_target")
+    require_refused(await device.send("/oauth/device_authorization", {"scope": "products:write"}), "invalid_scope")
+    require_refused(
+        await device.send("/oauth/device_authorization", {"resource": "https://files.example"}), "invalid_target"
+    )
 
 
 async def test_a_client_without_the_grant_gets_no_codes(api: Api) -> None:
     """Neither codes nor tokens, and another tenant's endpoint does not know the client."""
     other = await Flow.begin(api)
-    refused(await other.send("/oauth/device_authorization", {}), "unauthorized_client")
-    refused(await poll(other, "dc_x"), "unauthorized_client")
+    require_refused(await other.send("/oauth/device_authorization", {}), "unauthorized_client")
+    require_refused(await poll(other, "dc_x"), "unauthorized_client")
     device = await Flow.begin(api, kind="public", grants=GRANTS)
-    refused(await device.send("/t/tenant-b/oauth/device_authorization", {}), "invalid_client", 401)
+    require_refused(await device.send("/t/tenant-b/oauth/device_authorization", {}), "invalid_client", 401)
 
 
 async def test_other_codes_are_no_device_codes(api: Api, device: Flow) -> None:
     """A user code, a code of another flow, a token or nothing is refused at the token endpoint."""
     codes = await codes_of(device)
     for wrong in (codes["user_code"], "ac_x", "x" * 200, "é", api.world.tokens["admin_a"]):
-        refused(await poll(device, wrong))
-    refused(await device.send("/oauth/token", {"grant_type": DEVICE}), "invalid_request")
-    refused(await device.exchange(codes["device_code"]), "unauthorized_client")
+        require_refused(await poll(device, wrong))
+    require_refused(await device.send("/oauth/token", {"grant_type": DEVICE}), "invalid_request")
+    require_refused(await device.exchange(codes["device_code"]), "unauthorized_client")
 
 
 async def test_only_hashes_are_stored(api: Api, device: Flow) -> None:

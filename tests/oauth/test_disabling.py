@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from oauth_flow import Flow, refused
+from oauth_flow import Flow, require_refused
 from watchword.db.database import Transaction
 from watchword.errors import ConflictError
 from watchword.tenants.actor import OPERATOR
@@ -114,8 +114,8 @@ async def test_what_is_taken_away_is_refused_at_once(doors: tuple[Api, Api], way
     assert await there.reads(given["access_token"]) == 401
     userinfo = {"authorization": f"Bearer {given['access_token']}"}
     assert (await second.call("GET", "/oauth/userinfo", headers=userinfo)).status_code == 401
-    refused(await there.refresh(given["refresh_token"]), error, status)
-    refused(await there.exchange(spare), error, status)
+    require_refused(await there.refresh(given["refresh_token"]), error, status)
+    require_refused(await there.exchange(spare), error, status)
 
 
 @pytest.mark.parametrize("way", ["client disabled", "tenant disabled", "user disabled", "member removed"])
@@ -142,7 +142,7 @@ async def test_an_ended_grant_does_not_come_back(api: Api) -> None:
     for disabled in (True, False):
         assert (await api.call("PATCH", target, who="admin_a", json={"disabled": disabled})).status_code == 200
     assert await flow.reads(given["access_token"]) == 401
-    refused(await flow.refresh(given["refresh_token"]))
+    require_refused(await flow.refresh(given["refresh_token"]))
 
 
 async def test_a_grant_that_a_client_lost_gives_nothing_more(api: Api) -> None:
@@ -155,7 +155,7 @@ async def test_a_grant_that_a_client_lost_gives_nothing_more(api: Api) -> None:
     narrowed = await flow.refresh(given["refresh_token"])
     assert "products:write" not in narrowed.json()["scope"].split()
     assert (await api.call("PATCH", target, who="admin_a", json={"grants": []})).status_code == 200
-    refused(await flow.refresh(narrowed.json()["refresh_token"]), "unauthorized_client")
+    require_refused(await flow.refresh(narrowed.json()["refresh_token"]), "unauthorized_client")
 
 
 async def take_in_again(api: Api) -> None:
@@ -181,8 +181,8 @@ async def test_who_is_taken_in_again_allows_anew(doors: tuple[Api, Api], way: st
     await LEAVING[way](first, flow)
     await take_in_again(first)
     assert await there.reads(given["access_token"]) == 401
-    refused(await there.refresh(given["refresh_token"]))
-    refused(await there.exchange(spare))
+    require_refused(await there.refresh(given["refresh_token"]))
+    require_refused(await there.exchange(spare))
     grants = first.application.oauth.grants
     assert await grants.find_consent(flow.client.tenant_id, first.world.users["editor_a"], flow.client.id) is None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grants_rig import CALLBACK, VERIFIER, change
-from oauth_flow import SCOPES, Flow, refused
+from oauth_flow import SCOPES, Flow, require_refused
 from oauth_world import disable_client
 from support import SetClock
 from watchword.oauth.models import TokenFormat
@@ -74,9 +74,9 @@ async def test_a_second_use_ends_what_the_first_gave(api: Api) -> None:
     code = await flow.code()
     body = (await flow.exchange(code)).json()
     assert await flow.reads(body["access_token"]) == 200
-    refused(await flow.exchange(code))
+    require_refused(await flow.exchange(code))
     assert await flow.reads(body["access_token"]) == 401
-    refused(await flow.refresh(body["refresh_token"]))
+    require_refused(await flow.refresh(body["refresh_token"]))
     assert "oauth.code_reused" in [event["event"] for event in api.events()]
 
 
@@ -85,7 +85,7 @@ async def test_a_code_in_another_clients_hands(api: Api) -> None:
     flow = await Flow.begin(api)
     code = await flow.code()
     for other in (await Flow.begin(api), await Flow.begin(api, kind="public"), await Flow.begin(api, tenant="b")):
-        refused(await other.exchange(code))
+        require_refused(await other.exchange(code))
     assert (await flow.exchange(code)).status_code == 200
 
 
@@ -96,7 +96,7 @@ async def test_a_confidential_clients_code_needs_its_secret(api: Api) -> None:
     form = f"grant_type=authorization_code&code={code}&redirect_uri={CALLBACK}&code_verifier={VERIFIER}"
     headers = {"content-type": "application/x-www-form-urlencoded"}
     content = f"{form}&client_id={flow.client.id}".encode()
-    refused(await api.call("POST", "/oauth/token", content=content, headers=headers), "invalid_client", 401)
+    require_refused(await api.call("POST", "/oauth/token", content=content, headers=headers), "invalid_client", 401)
     assert (await flow.exchange(code)).status_code == 200
 
 
@@ -117,14 +117,14 @@ async def test_what_does_not_fit_is_refused(api: Api, wrong: dict[str, str | Non
     flow = await Flow.begin(api)
     code = await flow.code()
     others = {name: value for name, value in wrong.items() if name != "code"}
-    refused(await flow.exchange(wrong.get("code") or code, **others))
+    require_refused(await flow.exchange(wrong.get("code") or code, **others))
     assert (await flow.exchange(code)).status_code == 200
 
 
 async def test_a_token_request_without_a_code(api: Api) -> None:
     """A missing code is a malformed request, not a wrong one."""
     flow = await Flow.begin(api)
-    refused(await flow.send("/oauth/token", {"grant_type": "authorization_code"}), "invalid_request")
+    require_refused(await flow.send("/oauth/token", {"grant_type": "authorization_code"}), "invalid_request")
 
 
 async def test_a_code_twice_in_one_request(api: Api) -> None:
@@ -134,14 +134,14 @@ async def test_a_code_twice_in_one_request(api: Api) -> None:
     form = f"grant_type=authorization_code&code={code}&code={code}&code_verifier={VERIFIER}&redirect_uri={CALLBACK}"
     headers = {"content-type": "application/x-www-form-urlencoded"}
     content = f"{form}&client_id={flow.client.id}".encode()
-    refused(await api.call("POST", "/oauth/token", content=content, headers=headers), "invalid_request")
+    require_refused(await api.call("POST", "/oauth/token", content=content, headers=headers), "invalid_request")
     assert (await flow.exchange(code)).status_code == 200
 
 
 async def test_a_client_without_the_grant(api: Api) -> None:
     """A client that may not use codes cannot, even with a good one."""
     flow = await Flow.begin(api, grants=("client_credentials",))
-    refused(await flow.exchange(await flow.code()), "unauthorized_client")
+    require_refused(await flow.exchange(await flow.code()), "unauthorized_client")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ async def test_a_token_is_for_no_resource_that_was_not_allowed(api: Api, asked: 
     answer = await flow.exchange(code, resource=asked.replace("{api}", flow.resource))
     assert answer.status_code == status
     if status == 400:
-        refused(answer, "invalid_target")
+        require_refused(answer, "invalid_target")
         assert (await flow.exchange(code)).status_code == 200
 
 
@@ -164,7 +164,7 @@ async def test_a_disabled_client_gets_nothing(api: Api) -> None:
     flow = await Flow.begin(api)
     code = await flow.code()
     await disable_client(api.application, flow.client.id)
-    refused(await flow.exchange(code), "invalid_client", 401)
+    require_refused(await flow.exchange(code), "invalid_client", 401)
 
 
 async def test_a_user_who_signed_out_gives_nothing(api: Api) -> None:
@@ -173,7 +173,7 @@ async def test_a_user_who_signed_out_gives_nothing(api: Api) -> None:
     code = await flow.code()
     offline = await flow.code(scopes=("openid", "offline_access"))
     assert (await api.call("POST", "/api/users/logout", who="editor_a")).status_code == 200
-    refused(await flow.exchange(code))
+    require_refused(await flow.exchange(code))
     assert (await flow.exchange(offline)).status_code == 200
 
 
@@ -182,7 +182,7 @@ async def test_a_code_at_its_end(api: Api, clock: SetClock) -> None:
     flow = await Flow.begin(api)
     code = await flow.code()
     clock.advance(60_000)
-    refused(await flow.exchange(code))
+    require_refused(await flow.exchange(code))
 
 
 async def test_neither_codes_nor_tokens_reach_the_log(api: Api) -> None:

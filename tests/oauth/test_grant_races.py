@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
-from oauth_flow import Flow, refused, scalar
+from oauth_flow import Flow, require_refused, scalar
 from support import SetClock
 from world import Api
 
@@ -41,10 +41,10 @@ async def test_a_code_has_one_winner(doors: Doors) -> None:
     assert len(won) == 1
     for answer in answers:
         if answer is not won[0]:
-            refused(answer)
+            require_refused(answer)
     assert await scalar(doors[0], "SELECT count(*) FROM oauth_refresh_tokens") == 1
     await dead(doors, flow, won[0].json()["access_token"])
-    refused(await flow.refresh(won[0].json()["refresh_token"]))
+    require_refused(await flow.refresh(won[0].json()["refresh_token"]))
 
 
 async def test_a_refresh_token_has_one_successor(doors: Doors) -> None:
@@ -67,9 +67,9 @@ async def test_a_reused_refresh_token_has_no_winner(doors: Doors, clock: SetCloc
     clock.advance(30_000)
     answers = await at_once(doors, flow, lambda one: one.refresh(first["refresh_token"]))
     for answer in answers:
-        refused(answer)
+        require_refused(answer)
     await dead(doors, flow, second["access_token"])
-    refused(await flow.refresh(second["refresh_token"]))
+    require_refused(await flow.refresh(second["refresh_token"]))
 
 
 async def test_a_refresh_that_meets_the_end_of_its_grant_leaves_nothing_alive(doors: Doors) -> None:
@@ -91,5 +91,5 @@ async def test_a_refresh_that_meets_the_end_of_its_grant_leaves_nothing_alive(do
     for answer in answers:
         if answer.status_code == 200:
             await dead(doors, flow, answer.json()["access_token"])
-            refused(await flow.refresh(answer.json()["refresh_token"]))
-    refused(await flow.refresh(first["refresh_token"]))
+            require_refused(await flow.refresh(answer.json()["refresh_token"]))
+    require_refused(await flow.refresh(first["refresh_token"]))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from grants_rig import change
-from oauth_flow import SCOPES, Flow, refused, scalar
+from oauth_flow import SCOPES, Flow, require_refused, scalar
 from oauth_world import disable_client
 from support import SetClock
 from watchword.db.database import Statement
@@ -67,8 +67,8 @@ async def test_reuse_after_the_grace_ends_the_family(flow: Flow, clock: SetClock
     first = await flow.tokens()
     second = await refreshed(flow, first["refresh_token"])
     clock.advance(GRACE_MS)
-    refused(await flow.refresh(first["refresh_token"]))
-    refused(await flow.refresh(second["refresh_token"]))
+    require_refused(await flow.refresh(first["refresh_token"]))
+    require_refused(await flow.refresh(second["refresh_token"]))
     assert await flow.reads(second["access_token"]) == 401
     assert "oauth.refresh_token_reused" in [event["event"] for event in flow.api.events()]
 
@@ -78,8 +78,8 @@ async def test_reuse_after_the_successor_was_used_ends_the_family(flow: Flow) ->
     first = await flow.tokens()
     second = await refreshed(flow, first["refresh_token"])
     third = await refreshed(flow, second["refresh_token"])
-    refused(await flow.refresh(first["refresh_token"]))
-    refused(await flow.refresh(third["refresh_token"]))
+    require_refused(await flow.refresh(first["refresh_token"]))
+    require_refused(await flow.refresh(third["refresh_token"]))
     assert await flow.reads(third["access_token"]) == 401
 
 
@@ -88,7 +88,7 @@ async def test_reuse_in_another_family_ends_nothing_else(flow: Flow, clock: SetC
     first, other = await flow.tokens(), await flow.tokens()
     await refreshed(flow, first["refresh_token"])
     clock.advance(GRACE_MS)
-    refused(await flow.refresh(first["refresh_token"]))
+    require_refused(await flow.refresh(first["refresh_token"]))
     assert (await flow.refresh(other["refresh_token"])).status_code == 200
 
 
@@ -101,7 +101,7 @@ async def test_a_refresh_token_slides_up_to_an_absolute_end(api: Api, clock: Set
     clock.advance(20 * DAY_MS)
     token = (await refreshed(flow, token))["refresh_token"]
     clock.advance(DAY_MS)
-    refused(await flow.refresh(token))
+    require_refused(await flow.refresh(token))
 
 
 async def test_an_unused_refresh_token_ends(flow: Flow, clock: SetClock) -> None:
@@ -111,7 +111,7 @@ async def test_an_unused_refresh_token_ends(flow: Flow, clock: SetClock) -> None
     clock.advance(30 * DAY_MS - 1)
     await refreshed(flow, early)
     clock.advance(1)
-    refused(await flow.refresh(late))
+    require_refused(await flow.refresh(late))
     assert await scalar(flow.api, "SELECT count(*) FROM oauth_grants WHERE ended_at IS NOT NULL") == 0
 
 
@@ -135,7 +135,7 @@ async def test_a_token_ends_with_the_session_it_hangs_on(flow: Flow, clock: SetC
     assert await flow.reads(renewed["access_token"]) == 200
     clock.advance(1)
     assert await flow.reads(renewed["access_token"]) == 401
-    refused(await flow.refresh(renewed["refresh_token"]))
+    require_refused(await flow.refresh(renewed["refresh_token"]))
     await refreshed(flow, offline["refresh_token"])
 
 
@@ -149,7 +149,7 @@ async def test_a_session_that_is_refreshed_takes_its_grants_along(flow: Flow, cl
     renewed = await refreshed(flow, token)
     assert renewed["expires_in"] == 600
     clock.advance(5 * DAY_MS)
-    refused(await flow.refresh(renewed["refresh_token"]))
+    require_refused(await flow.refresh(renewed["refresh_token"]))
 
 
 async def let_session_end(flow: Flow, ends_at_ms: int) -> None:
@@ -173,7 +173,7 @@ async def test_scope_can_be_narrowed_and_comes_back(flow: Flow) -> None:
 async def test_scope_is_never_widened(flow: Flow, scope: str) -> None:
     """More than was allowed is refused, and the refresh token stays good (RFC 6749 §6)."""
     first = await flow.tokens()
-    refused(await flow.refresh(first["refresh_token"], scope=scope), "invalid_scope")
+    require_refused(await flow.refresh(first["refresh_token"], scope=scope), "invalid_scope")
     await refreshed(flow, first["refresh_token"])
 
 
@@ -194,7 +194,7 @@ async def test_a_resource_beyond_the_consent_is_refused(api: Api) -> None:
     """A resource that the client may have but the user did not allow stays out (RFC 8707 §2.2)."""
     flow = await Flow.begin(api, audiences=("https://reports.example",))
     first = await flow.tokens()
-    refused(await flow.refresh(first["refresh_token"], resource="https://reports.example"), "invalid_target")
+    require_refused(await flow.refresh(first["refresh_token"], resource="https://reports.example"), "invalid_target")
     both = await flow.tokens(resources=(flow.resource, "https://reports.example"))
     only = await refreshed(flow, both["refresh_token"], resource="https://reports.example")
     assert await flow.reads(only["access_token"]) == 401
@@ -205,9 +205,9 @@ async def test_another_client_refreshes_nothing(flow: Flow) -> None:
     token = (await flow.tokens())["refresh_token"]
     api = flow.api
     for other in (await Flow.begin(api), await Flow.begin(api, kind="public"), await Flow.begin(api, tenant="b")):
-        refused(await other.refresh(token))
+        require_refused(await other.refresh(token))
     await refreshed(flow, token)
-    refused(await other.refresh(token))
+    require_refused(await other.refresh(token))
     assert await scalar(api, "SELECT count(*) FROM oauth_grants WHERE ended_at IS NOT NULL") == 0
 
 
@@ -217,8 +217,8 @@ async def test_a_public_client_rotates_too(api: Api) -> None:
     first = await flow.tokens()
     second = await refreshed(flow, first["refresh_token"])
     third = await refreshed(flow, second["refresh_token"])
-    refused(await flow.refresh(first["refresh_token"]))
-    refused(await flow.refresh(third["refresh_token"]))
+    require_refused(await flow.refresh(first["refresh_token"]))
+    require_refused(await flow.refresh(third["refresh_token"]))
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ async def test_a_refresh_token_falls_with_what_it_stands_on(flow: Flow, statemen
     """Without its user, the membership, the session or the grant nothing is refreshed any more."""
     token = (await flow.tokens())["refresh_token"]
     await change(flow.api.application.database, statement)
-    refused(await flow.refresh(token))
+    require_refused(await flow.refresh(token))
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ async def test_a_disabled_tenant_or_client_refreshes_nothing(flow: Flow, stateme
     """Neither is let in at all."""
     token = (await flow.tokens())["refresh_token"]
     await change(flow.api.application.database, statement)
-    refused(await flow.refresh(token), "invalid_client", 401)
+    require_refused(await flow.refresh(token), "invalid_client", 401)
 
 
 async def test_a_disabled_client_is_out_at_once(flow: Flow) -> None:
@@ -254,7 +254,7 @@ async def test_a_disabled_client_is_out_at_once(flow: Flow) -> None:
     assert await flow.reads(tokens["access_token"]) == 200
     await disable_client(flow.api.application, flow.client.id)
     assert await flow.reads(tokens["access_token"]) == 401
-    refused(await flow.refresh(tokens["refresh_token"]), "invalid_client", 401)
+    require_refused(await flow.refresh(tokens["refresh_token"]), "invalid_client", 401)
 
 
 async def test_offline_access_outlives_the_session(flow: Flow) -> None:
@@ -262,7 +262,7 @@ async def test_offline_access_outlives_the_session(flow: Flow) -> None:
     bound = (await flow.tokens())["refresh_token"]
     offline = (await flow.tokens(scopes=("openid", "offline_access")))["refresh_token"]
     assert (await flow.api.call("POST", "/api/users/logout", who="editor_a")).status_code == 200
-    refused(await flow.refresh(bound))
+    require_refused(await flow.refresh(bound))
     await refreshed(flow, offline)
 
 
@@ -271,12 +271,12 @@ async def test_offline_access_outlives_the_session(flow: Flow) -> None:
 )
 async def test_what_is_no_refresh_token_is_refused(flow: Flow, token: str) -> None:
     """Anything else gets the one answer."""
-    refused(await flow.refresh(token))
+    require_refused(await flow.refresh(token))
 
 
 async def test_a_refresh_without_a_token(flow: Flow) -> None:
     """A missing parameter is a malformed request."""
-    refused(await flow.send("/oauth/token", {"grant_type": "refresh_token"}), "invalid_request")
+    require_refused(await flow.send("/oauth/token", {"grant_type": "refresh_token"}), "invalid_request")
 
 
 async def test_an_id_token_of_a_refresh_has_no_nonce(flow: Flow) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from grants_rig import change
-from oauth_flow import FORM, SCOPES, Flow, refused
+from oauth_flow import FORM, SCOPES, Flow, require_refused
 from oauth_world import basic, disable_client
 from support import SetClock
 from watchword.oauth.models import TokenFormat
@@ -142,7 +142,7 @@ async def test_a_public_client_may_not_ask(api: Api) -> None:
     """Whoever can name a public client could try out tokens here (RFC 7662 §2.1)."""
     flow = await Flow.begin(api, kind="public")
     token = (await flow.tokens())["access_token"]
-    refused(await flow.send("/oauth/introspect", {"token": token}), "invalid_client", 401)
+    require_refused(await flow.send("/oauth/introspect", {"token": token}), "invalid_client", 401)
 
 
 async def test_nobody_may_ask(flow: Flow) -> None:
@@ -151,19 +151,19 @@ async def test_nobody_may_ask(flow: Flow) -> None:
     for headers in ({}, {"authorization": f"Bearer {token}"}):
         sent = {"content-type": "application/x-www-form-urlencoded", **headers}
         answer = await flow.api.call("POST", "/oauth/introspect", content=f"token={token}".encode(), headers=sent)
-        refused(answer, "invalid_client", 401)
+        require_refused(answer, "invalid_client", 401)
 
 
 async def test_another_tenants_path_is_refused(flow: Flow) -> None:
     """Under another tenant's path a client is none of its own."""
     token = (await flow.tokens())["access_token"]
     assert (await flow.send("/t/tenant-a/oauth/introspect", {"token": token})).json()["active"] is True
-    refused(await flow.send("/t/tenant-b/oauth/introspect", {"token": token}), "invalid_client", 401)
+    require_refused(await flow.send("/t/tenant-b/oauth/introspect", {"token": token}), "invalid_client", 401)
 
 
 async def test_a_request_without_a_token(flow: Flow) -> None:
     """A missing token is a malformed request, not an inactive one."""
-    refused(await flow.send("/oauth/introspect", {}), "invalid_request")
+    require_refused(await flow.send("/oauth/introspect", {}), "invalid_request")
 
 
 @pytest.mark.parametrize("path", ["/oauth/introspect", "/oauth/revoke"])
@@ -172,13 +172,13 @@ async def test_a_parameter_that_comes_twice_is_refused(flow: Flow, path: str) ->
     tokens = await flow.tokens()
     content = f"token={tokens['access_token']}&token={tokens['refresh_token']}".encode()
     headers = {**FORM, **basic(flow.client.id)}
-    refused(await flow.api.call("POST", path, content=content, headers=headers), "invalid_request")
+    require_refused(await flow.api.call("POST", path, content=content, headers=headers), "invalid_request")
     assert await flow.reads(tokens["access_token"]) == 200
 
 
 async def test_a_secret_in_the_url_is_refused(flow: Flow) -> None:
     """What stands in a URL ends in logs (RFC 6749 §2.3.1)."""
-    refused(await flow.send("/oauth/introspect?client_secret=x", {"token": "x"}), "invalid_request")
+    require_refused(await flow.send("/oauth/introspect?client_secret=x", {"token": "x"}), "invalid_request")
 
 
 @pytest.mark.parametrize("token", ["x", "at_", "at_" + "A" * 43, "rt_" + "A" * 43, "eyJ0eXAiOiJhdCtqd3Qi.e30.x", "é"])

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from oauth_flow import Flow, refused
+from oauth_flow import Flow, require_refused
 from world import Api
 
 Send = Callable[[Flow, dict[str, str]], Awaitable[httpx.Response]]
@@ -30,5 +30,5 @@ async def test_a_database_that_is_gone_is_503(api: Api, name: str) -> None:
     held = {**await flow.tokens(), "code": await flow.code()}
     await api.application.database.close()
     answer = await SENT[name](flow, held)
-    refused(answer, "temporarily_unavailable", 503)
+    require_refused(answer, "temporarily_unavailable", 503)
     assert answer.headers["retry-after"] == "1"

@@ -48,7 +48,7 @@ def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}".strip()}
 
 
-def refused(answer: httpx.Response, status: int, error: str) -> None:
+def require_refused(answer: httpx.Response, status: int, error: str) -> None:
     """Hold an answer to be this refusal (RFC 7591 §3.2.2)."""
     assert (answer.status_code, answer.json()["error"]) == (status, error), answer.text
     assert answer.headers["cache-control"] == "no-store"
@@ -135,7 +135,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize(("changes", "error"), WRONG.values(), ids=WRONG)
 async def test_what_a_client_may_not_give_itself(open_api: Api, changes: dict[str, Any], error: str) -> None:
     """Nobody registers more than a user decides about, or an address that leads astray (RFC 7591 §5, RFC 9700 §4.1)."""
-    refused(await register(open_api, **changes), 400, error)
+    require_refused(await register(open_api, **changes), 400, error)
 
 
 async def test_what_an_administrator_gives_cannot_be_asked_for(open_api: Api) -> None:
@@ -163,7 +163,7 @@ async def test_what_an_administrator_gives_cannot_be_asked_for(open_api: Api) ->
 async def test_a_tenant_lets_nobody_register_unless_it_says_so(api: Api) -> None:
     """Registration is off by default, in metadata too; another tenant's choice changes nothing."""
     await allow(api, tenant="b", client_registration="open")
-    refused(await register(api), 403, "access_denied")
+    require_refused(await register(api), 403, "access_denied")
     path = "/.well-known/oauth-authorization-server/t/tenant-"
     assert "registration_endpoint" not in (await api.call("GET", f"{path}a")).json()
     served = (await api.call("GET", f"{path}b")).json()["registration_endpoint"]
@@ -216,7 +216,7 @@ async def test_a_tenant_may_want_a_token(api: Api) -> None:
     )
     for token in wrong:
         answer = await register(api, token=token)
-        refused(answer, 401, "invalid_token")
+        require_refused(answer, 401, "invalid_token")
         assert answer.headers["www-authenticate"].startswith("Bearer")
     assert (await register(api, token=await make_key(api, ["clients:write"]))).status_code == 201
 
@@ -290,7 +290,7 @@ async def test_a_client_manages_itself(open_api: Api) -> None:
     assert changed["client_name"] == "Renamed"
     assert "scope" not in changed
     assert (await open_api.call("DELETE", uri, headers=token)).status_code == 204
-    refused(await open_api.call("GET", uri, headers=token), 401, "invalid_token")
+    require_refused(await open_api.call("GET", uri, headers=token), 401, "invalid_token")
 
 
 async def test_nobody_else_manages_a_client(open_api: Api) -> None:
@@ -306,16 +306,16 @@ async def test_nobody_else_manages_a_client(open_api: Api) -> None:
     for path, headers in attempts:
         for method in ("GET", "DELETE", "PUT"):
             body = {**WANTED, "client_id": client["client_id"]} if method == "PUT" else None
-            refused(await open_api.call(method, path, json=body, headers=headers), 401, "invalid_token")
+            require_refused(await open_api.call(method, path, json=body, headers=headers), 401, "invalid_token")
     await disable_client(open_api.application, client["client_id"])
-    refused(await open_api.call("GET", uri, headers=own), 401, "invalid_token")
+    require_refused(await open_api.call("GET", uri, headers=own), 401, "invalid_token")
 
 
 async def test_a_client_of_an_administrator_has_no_token(open_api: Api, client_id: str) -> None:
     """A client that did not register by itself is not managed by itself, not with an empty token either."""
     for token in ("", "x"):
         answer = await open_api.call("GET", f"{REGISTER}/{client_id}", headers=bearer(token))
-        refused(answer, 401, "invalid_token")
+        require_refused(answer, 401, "invalid_token")
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ async def test_a_change_is_no_way_around(open_api: Api, changes: dict[str, Any])
         json={name: value for name, value in wanted.items() if value is not None},
         headers=bearer(client["registration_access_token"]),
     )
-    refused(answer, 400, "invalid_client_metadata")
+    require_refused(answer, 400, "invalid_client_metadata")
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ async def test_a_secret_is_said_and_never_chosen(open_api: Api, method: str, *, 
     assert answer.status_code == status
     assert "client_secret" not in answer.json()
     if status != 200:
-        refused(answer, 400, "invalid_client_metadata")
+        require_refused(answer, 400, "invalid_client_metadata")
 
 
 async def test_parallel_registrations_are_each_their_own(stored_api: Api) -> None:

@@ -8,7 +8,7 @@ import time
 import httpx
 import pytest
 
-from oauth_flow import Flow, refused, scalar
+from oauth_flow import Flow, require_refused, scalar
 from support import SetClock
 from watchword.db.database import Statement, Transaction
 from watchword.oauth.models import TokenFormat
@@ -122,7 +122,7 @@ async def test_a_revoked_refresh_token_takes_its_grant_along(api: Api, kind: str
     await revoked(flow, second["refresh_token"])
     for token in (first["access_token"], second["access_token"]):
         assert await flow.reads(token) == 401
-    refused(await flow.refresh(second["refresh_token"]))
+    require_refused(await flow.refresh(second["refresh_token"]))
     assert await flow.reads(other["access_token"]) == 200
     assert "oauth.token_revoked" in [event["event"] for event in api.events()]
 
@@ -132,7 +132,7 @@ async def test_a_used_refresh_token_revokes_too(flow: Flow) -> None:
     first = await flow.tokens()
     second = (await flow.refresh(first["refresh_token"])).json()
     await revoked(flow, first["refresh_token"])
-    refused(await flow.refresh(second["refresh_token"]))
+    require_refused(await flow.refresh(second["refresh_token"]))
 
 
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token", "nonsense"])
@@ -142,15 +142,15 @@ async def test_the_hint_decides_nothing(flow: Flow, hint: str) -> None:
     await revoked(flow, tokens["access_token"], token_type_hint=hint)
     assert await flow.reads(tokens["access_token"]) == 401
     await revoked(flow, tokens["refresh_token"], token_type_hint=hint)
-    refused(await flow.refresh(tokens["refresh_token"]))
+    require_refused(await flow.refresh(tokens["refresh_token"]))
 
 
 async def test_another_client_revokes_nothing(flow: Flow) -> None:
     """It is refused and told so (RFC 7009 §2.1), and the tokens live on."""
     tokens = await flow.tokens()
     for other in (await Flow.begin(flow.api), await Flow.begin(flow.api, kind="public")):
-        refused(await revoke(other, tokens["access_token"]))
-        refused(await revoke(other, tokens["refresh_token"]))
+        require_refused(await revoke(other, tokens["access_token"]))
+        require_refused(await revoke(other, tokens["refresh_token"]))
     assert await flow.reads(tokens["access_token"]) == 200
     assert (await flow.refresh(tokens["refresh_token"])).status_code == 200
 
@@ -170,14 +170,16 @@ async def test_a_confidential_client_needs_its_secret(flow: Flow) -> None:
     token = (await flow.tokens())["access_token"]
     headers = {"content-type": "application/x-www-form-urlencoded"}
     content = f"token={token}&client_id={flow.client.id}".encode()
-    refused(await flow.api.call("POST", "/oauth/revoke", content=content, headers=headers), "invalid_client", 401)
+    require_refused(
+        await flow.api.call("POST", "/oauth/revoke", content=content, headers=headers), "invalid_client", 401
+    )
     assert await flow.reads(token) == 200
 
 
 async def test_another_tenants_path_is_refused(flow: Flow) -> None:
     """Under another tenant's path a client is none of its own."""
     token = (await flow.tokens())["access_token"]
-    refused(await flow.send("/t/tenant-b/oauth/revoke", {"token": token}), "invalid_client", 401)
+    require_refused(await flow.send("/t/tenant-b/oauth/revoke", {"token": token}), "invalid_client", 401)
     assert (await flow.send("/t/tenant-a/oauth/revoke", {"token": token})).status_code == 200
     assert await flow.reads(token) == 401
 
@@ -190,7 +192,7 @@ async def test_what_is_no_token_needs_no_revoking(flow: Flow, token: str) -> Non
 
 async def test_a_request_without_a_token(flow: Flow) -> None:
     """A missing token is a malformed request."""
-    refused(await flow.send("/oauth/revoke", {}), "invalid_request")
+    require_refused(await flow.send("/oauth/revoke", {}), "invalid_request")
 
 
 async def test_a_revoked_token_stays_dead(flow: Flow, clock: SetClock) -> None:
