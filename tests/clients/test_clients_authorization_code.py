@@ -7,12 +7,11 @@ from authlib.integrations.requests_client import OAuth2Session as AuthlibSession
 from oauthlib.oauth2 import WebApplicationClient
 from requests_oauthlib import OAuth2Session
 
+from clients.code_flow import GRANTS, NPM_SCRIPTS, signed_in
 from clients.instance import CALLBACK, Instance
 from clients.npm_clients import Node
 
-GRANTS = ("authorization_code", "refresh_token")
 VERIFIER = "a-verifier-that-is-long-enough-for-rfc-7636-4.1"
-NPM_SCRIPTS = ("authorization_code.mjs", "authorization_code_web_api.mjs")
 
 
 @pytest.mark.parametrize(("tenant", "kind"), [("a", "confidential"), ("b", "confidential"), ("b", "public")])
@@ -55,16 +54,8 @@ def test_oauthlib(instance: Instance) -> None:
 def test_npm_clients(instance: Instance, node: Node, script: str, tenant: str, kind: str) -> None:
     """openid-client and oauth4webapi take the answer's issuer, the ID token and UserInfo, with a secret and without."""
     client = instance.register(tenant, kind=kind, grants=GRANTS, redirect_uris=[CALLBACK])
-    told = node(
-        script,
-        browse=instance.person(f"viewer_{tenant}"),
-        issuer=instance.issuer(tenant),
-        client_id=client.id,
-        client_secret=client.secret,
-        redirect_uri=CALLBACK,
-        scope="openid email products:read",
-        api=f"{instance.url}/api/products",
-    )
+    proof = {"client_id": client.id, "client_secret": client.secret}
+    told = signed_in(instance, node, script, tenant=tenant, scope="openid email products:read", **proof)
     assert (told["status"], told["token_type"], told["iss"]) == (200, "bearer", instance.issuer(tenant))
     assert told["claims"]["sub"] == told["user"]["sub"] == instance.world.users[f"viewer_{tenant}"]
     assert told["user"]["email"] == f"viewer.{tenant}@example.com"
@@ -74,31 +65,16 @@ def test_npm_clients(instance: Instance, node: Node, script: str, tenant: str, k
 def test_a_code_is_spent_once(instance: Instance, node: Node) -> None:
     """openid-client that redeems a code again is told invalid_grant (RFC 6749 §4.1.2)."""
     client = instance.register(grants=GRANTS, redirect_uris=[CALLBACK])
-    told = node(
-        "authorization_code.mjs",
-        browse=instance.person("viewer_a"),
-        issuer=instance.url,
-        client_id=client.id,
-        client_secret=client.secret,
-        redirect_uri=CALLBACK,
-        scope="openid",
-        api=f"{instance.url}/api/users/me",
-    )
+    proof = {"client_id": client.id, "client_secret": client.secret}
+    me = f"{instance.url}/api/users/me"
+    told = signed_in(instance, node, "authorization_code.mjs", scope="openid", api=me, **proof)
     assert told["replayed"]["error"] == "invalid_grant"
 
 
 def test_the_answer_of_another_issuer_is_noticed(instance: Instance, node: Node) -> None:
     """oauth4webapi refuses an answer whose ``iss`` names another server, since ours always names itself (RFC 9207)."""
     client = instance.register(kind="public", grants=GRANTS, redirect_uris=[CALLBACK])
-    told = node(
-        "authorization_code_web_api.mjs",
-        browse=instance.person("viewer_a"),
-        issuer=instance.url,
-        client_id=client.id,
-        redirect_uri=CALLBACK,
-        scope="openid products:read",
-        api=f"{instance.url}/api/products",
-    )
+    told = signed_in(instance, node, "authorization_code_web_api.mjs", client_id=client.id)
     assert told["mixed_up"]["code"] == "OAUTH_INVALID_RESPONSE"
 
 

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from clients.code_flow import GRANTS, NPM_SCRIPTS, signed_in
 from clients.instance import CALLBACK, Instance
 from clients.npm_clients import Node
 from clients.test_clients_client_authentication import make_key
-
-GRANTS = ("authorization_code", "refresh_token")
-NPM_SCRIPTS = ("authorization_code.mjs", "authorization_code_web_api.mjs")
 
 
 @pytest.mark.parametrize("tenant", ["a", "b"])
@@ -19,16 +17,8 @@ NPM_SCRIPTS = ("authorization_code.mjs", "authorization_code_web_api.mjs")
 def test_pushed(instance: Instance, node: Node, script: str, tenant: str) -> None:
     """The parameters go to the server beforehand; the browser carries the client's name and a reference alone."""
     client = instance.register(tenant, grants=GRANTS, redirect_uris=[CALLBACK], require_pushed_requests=True)
-    told = node(
-        script,
-        browse=instance.person(f"viewer_{tenant}"),
-        issuer=instance.issuer(tenant),
-        client_id=client.id,
-        client_secret=client.secret,
-        redirect_uri=CALLBACK,
-        scope="openid products:read",
-        api=f"{instance.url}/api/products",
-        pushed=True,
+    told = signed_in(
+        instance, node, script, tenant=tenant, client_id=client.id, client_secret=client.secret, pushed=True
     )
     assert told["sent"].keys() == {"client_id", "request_uri"}
     assert told["status"] == 200
@@ -56,17 +46,7 @@ def test_a_request_object_is_refused(instance: Instance, node: Node) -> None:
 def test_bound_to_a_key(instance: Instance, node: Node, script: str, pushed: bool) -> None:  # noqa: FBT001 - a parameter
     """Tokens asked for with a proof are bound to its key and read the API with proofs of it."""
     client = instance.register(kind="public", grants=GRANTS, redirect_uris=[CALLBACK])
-    told = node(
-        script,
-        browse=instance.person("viewer_a"),
-        issuer=instance.url,
-        client_id=client.id,
-        redirect_uri=CALLBACK,
-        scope="openid products:read",
-        api=f"{instance.url}/api/products",
-        dpop=True,
-        pushed=pushed,
-    )
+    told = signed_in(instance, node, script, client_id=client.id, dpop=True, pushed=pushed)
     assert (told["status"], told["token_type"]) == (200, "dpop")
 
 
@@ -82,17 +62,7 @@ def nonces(instance: Instance) -> Iterator[str]:
 def test_with_the_servers_nonces(instance: Instance, node: Node, nonces: str, script: str) -> None:
     """Both clients answer use_dpop_nonce by themselves and read the API with the server's nonce (RFC 9449 §8, §9)."""
     client = instance.register(nonces, kind="public", grants=GRANTS, redirect_uris=[CALLBACK])
-    told = node(
-        script,
-        browse=instance.person(f"viewer_{nonces}"),
-        issuer=instance.issuer(nonces),
-        client_id=client.id,
-        redirect_uri=CALLBACK,
-        scope="openid products:read",
-        api=f"{instance.url}/api/products",
-        dpop=True,
-        pushed=True,
-    )
+    told = signed_in(instance, node, script, tenant=nonces, client_id=client.id, dpop=True, pushed=True)
     assert (told["status"], told["token_type"]) == (200, "dpop")
 
 
@@ -123,16 +93,6 @@ def test_fapi2(instance: Instance, node: Node, script: str, tenant: str) -> None
         signing_algorithm="ES256",
         jwks={"keys": [key.as_dict(private=False)]},
     )
-    told = node(
-        script,
-        browse=instance.person(f"viewer_{tenant}"),
-        issuer=instance.issuer(tenant),
-        client_id=client.id,
-        key=key.as_dict(private=True),
-        redirect_uri=CALLBACK,
-        scope="openid products:read",
-        api=f"{instance.url}/api/products",
-        dpop=True,
-        pushed=True,
-    )
+    proof = key.as_dict(private=True)
+    told = signed_in(instance, node, script, tenant=tenant, client_id=client.id, key=proof, dpop=True, pushed=True)
     assert (told["status"], told["token_type"], told["iss"]) == (200, "dpop", instance.issuer(tenant))
