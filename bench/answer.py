@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import uvicorn
 import uvloop
 from rich.console import Console
 from rich.table import Table
@@ -41,6 +40,7 @@ from watchword.credentials.api_key import make_key
 from watchword.ids import make_id
 from watchword.observe import Log
 from watchword.wire.fast_lane import FastLaneProtocol
+from watchword.wire.listeners import protocol_config
 
 BATCH = 2_000
 """Requests of one measurement: long enough that the log's thread has its turns within."""
@@ -93,16 +93,7 @@ class NoTransport:
 
 def make_protocol(kind: type[HttpToolsProtocol], application: Any) -> HttpToolsProtocol:  # noqa: ANN401 - any ASGI
     """Make a connection that is not one."""
-    config = uvicorn.Config(
-        application,
-        http=kind,
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-    )
+    config = protocol_config(application, kind)
     config.load()
     protocol = kind(config=config, server_state=ServerState(), app_state={})
     protocol.connection_made(NoTransport())  # type: ignore[arg-type] # as much of one as is used

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
-import uvicorn
 from uvicorn.server import ServerState
 
 from eventually import eventually
 from raw_http import Connection
+from watchword.app import Application
 from watchword.errors import WatchwordError
 from watchword.wire.answering import DefaultLines
 from watchword.wire.asgi import Message, Receive, Send, make_body_reader, send_response, target_of
-from watchword.wire.fast_lane import FastLaneProtocol
 from watchword.wire.known_heads import KnownHeads
 from watchword.wire.request import BodyReader, Head, Request
 from watchword.wire.response import Response
 from watchword.wire.turns import Turns
+from watchword_client.testing import serve_application
 
 SHORT = 0.6
 """Seconds of every bound here; what keeps to a bound is far quicker, what breaks it far slower."""
@@ -28,30 +29,25 @@ SHORT = 0.6
 BIG = b"x" * 200_000
 
 
-class Answers:
-    """An application: ``/now`` needs no waiting, ``/wait`` waits for the gate, ``/body`` reads, ``/big`` is long."""
+class Ground:
+    """What the protocol asks of an application, in both lanes; ``answer`` is for those below."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, seconds: float, known_heads: KnownHeads | None = None, trusted: str = "") -> None:
         self.fast_lane = True
-        self.header_seconds = self.body_seconds = SHORT
+        self.header_seconds = self.body_seconds = seconds
         self.body_bytes_max = 1_000
         self.connections_per_address = 4
         self.connections: Counter[str] = Counter()
         self.default_lines = DefaultLines()
-        self.known_heads = KnownHeads()
+        self.known_heads = KnownHeads() if known_heads is None else known_heads
         self.turns = Turns()
-        self.gate = asyncio.Event()
-        self.waiting = 0
-        self.ended: list[str] = []
-        self.unread: list[str] = []
-        self.trusted = ""
+        self.trusted = trusted
 
     def is_trusted_proxy(self, peer: str) -> bool:
         return peer == self.trusted
 
     def note_unread_request(self, error: WatchwordError) -> str:
-        self.unread.append(error.code)
-        return f"req_{len(self.unread)}"
+        return error.code
 
     def make_request(
         self,
@@ -64,10 +60,37 @@ class Answers:
     ) -> Request:
         return Request(method, target, headers, client_address=peer, scheme=scheme, body=body)
 
-    def answer(self, request: Request) -> Coroutine[Any, Any, Response]:
-        return self._answer(request)
+    async def answer(self, request: Request) -> Response:
+        raise NotImplementedError
 
-    async def _answer(self, request: Request) -> Response:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        headers = list(scope["headers"])
+        read = make_body_reader(receive, declared_bytes=None, body_bytes_max=1_000, body_seconds=self.body_seconds)
+        request = self.make_request(
+            scope["method"], target_of(scope), headers, peer="127.0.0.1", scheme="http", body=read
+        )
+        await send_response(send, await self.answer(request), method=scope["method"])
+
+
+class Answers(Ground):
+    """An application: ``/now`` needs no waiting, ``/wait`` waits for the gate, ``/body`` reads, ``/big`` is long."""
+
+    def __init__(self) -> None:
+        super().__init__(seconds=SHORT)
+        self.gate = asyncio.Event()
+        self.waiting = 0
+        self.ended: list[str] = []
+        self.unread: list[str] = []
+
+    def note_unread_request(self, error: WatchwordError) -> str:
+        self.unread.append(error.code)
+        return f"req_{len(self.unread)}"
+
+    def end_streams(self) -> None:
+        """Let whoever waits go on to the end."""
+        self.gate.set()
+
+    async def answer(self, request: Request) -> Response:
         body = request.path.encode()
         if request.path.startswith("/wait"):
             self.waiting += 1
@@ -82,14 +105,6 @@ class Answers:
             body = BIG
         self.ended.append(request.path)
         return Response(200, body, b"")
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        headers = list(scope["headers"])
-        read = make_body_reader(receive, declared_bytes=None, body_bytes_max=1_000, body_seconds=self.body_seconds)
-        request = self.make_request(
-            scope["method"], target_of(scope), headers, peer="127.0.0.1", scheme="http", body=read
-        )
-        await send_response(send, await self.answer(request), method=scope["method"])
 
 
 class Served:
@@ -109,32 +124,13 @@ class Served:
 
 @asynccontextmanager
 async def serve(application: Answers) -> AsyncIterator[Served]:
-    config = uvicorn.Config(
-        application,
-        http=FastLaneProtocol,
-        ws="none",
-        interface="asgi3",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-    )
-    config.load()
-    config.timeout_keep_alive = SHORT  # type: ignore[assignment] # uvicorn takes whole seconds only by its type
-    state = ServerState()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: FastLaneProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
-    )
-    try:
-        yield Served(application, state, server.sockets[0].getsockname()[1])
-    finally:
-        server.close()
-        application.gate.set()
-        for connection in list(state.connections):
-            connection.transport.abort()
-        await asyncio.gather(*state.tasks, return_exceptions=True)
-        await eventually(lambda: not state.connections, seconds=5)
+    """Serve it on a free port; what is left open at the end is cut, and nothing stays behind."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    served = cast("Application", application)  # as much of one as the protocol uses
+    async with serve_application(served, listening, keep_alive_seconds=SHORT) as state:
+        yield Served(application, state, port)
+    await eventually(lambda: not state.connections, seconds=5)
 
 
 def get(path: str, lines: str = "") -> bytes:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
+from fast_lane_rig import Ground
 from watchword.errors import WatchwordError
-from watchword.wire.answering import DefaultLines
-from watchword.wire.asgi import Message, Receive, Send, make_body_reader, send_response, target_of
 from watchword.wire.fast_lane import FastLaneProtocol
 from watchword.wire.known_heads import HEADERS_BYTES_MAX, KnownHeads
-from watchword.wire.request import BodyReader, Head, Request
+from watchword.wire.listeners import protocol_config
+from watchword.wire.request import Request
 from watchword.wire.response import Response
-from watchword.wire.turns import Turns
 
 PLAIN = b"\r\nHost: a\r\nX-One: 1\r\n\r\n"
 
@@ -151,35 +148,11 @@ class Transport(asyncio.Transport):
     resume_reading = pause_reading
 
 
-class Echo:
+class Echo(Ground):
     """An application that answers with all it was told; ``/wait`` waits a turn first."""
 
     def __init__(self, known_heads: KnownHeads) -> None:
-        self.fast_lane = True
-        self.header_seconds = self.body_seconds = 60.0
-        self.body_bytes_max = 1_000
-        self.connections_per_address = 4
-        self.connections: Counter[str] = Counter()
-        self.default_lines = DefaultLines()
-        self.known_heads = known_heads
-        self.turns = Turns()
-
-    def is_trusted_proxy(self, peer: str) -> bool:
-        return peer == "trusted"
-
-    def note_unread_request(self, error: WatchwordError) -> str:
-        return error.code
-
-    def make_request(
-        self,
-        method: str,
-        target: bytes,
-        headers: list[tuple[bytes, bytes]] | Head,
-        peer: str,
-        scheme: str,
-        body: bytes | BodyReader = b"",
-    ) -> Request:
-        return Request(method, target, headers, client_address=peer, scheme=scheme, body=body)
+        super().__init__(seconds=60, known_heads=known_heads, trusted="trusted")
 
     async def answer(self, request: Request) -> Response:
         if request.path == "/wait":
@@ -191,14 +164,6 @@ class Echo:
         told = (request.method, request.path, request.query, request.head.pairs, request.headers, request.head.fault)
         return Response(200, repr((*told, request.client_address, request.scheme, body)).encode(), b"")
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        read = make_body_reader(receive, declared_bytes=None, body_bytes_max=1_000, body_seconds=60)
-        headers = list(scope["headers"])
-        request = self.make_request(
-            scope["method"], target_of(scope), headers, peer="127.0.0.1", scheme="http", body=read
-        )
-        await send_response(send, await self.answer(request), method=scope["method"])
-
 
 async def converse(
     received: list[bytes], known_heads: KnownHeads, *, connections: int = 1, fast_lane: bool = True
@@ -206,16 +171,7 @@ async def converse(
     """Feed the chunks to one connection after another; return what each wrote, and whether it was closed."""
     application = Echo(known_heads)
     application.fast_lane = fast_lane
-    config = uvicorn.Config(
-        application,
-        http=FastLaneProtocol,
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-    )
+    config = protocol_config(application, FastLaneProtocol)
     config.load()
     told = []
     for _ in range(connections):

@@ -220,9 +220,8 @@ class _Server(uvicorn.Server):
         return made
 
 
-def _uvicorn_config(
-    application: AsgiApplication, settings: Settings, protocol: type[asyncio.Protocol]
-) -> uvicorn.Config:
+def protocol_config(application: AsgiApplication, protocol: type[asyncio.Protocol], **more: Any) -> uvicorn.Config:  # noqa: ANN401 - as uvicorn takes them
+    """Configure uvicorn to be the protocol's ground and nothing more: no log, no header, no proxy of its own."""
     return uvicorn.Config(
         application,
         http=protocol,
@@ -233,6 +232,16 @@ def _uvicorn_config(
         access_log=False,
         server_header=False,
         proxy_headers=False,  # wire/client_address.py alone decides whom to believe
+        **more,
+    )
+
+
+def _uvicorn_config(
+    application: AsgiApplication, settings: Settings, protocol: type[asyncio.Protocol]
+) -> uvicorn.Config:
+    return protocol_config(
+        application,
+        protocol,
         backlog=settings.backlog,
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=STOP_SECONDS,

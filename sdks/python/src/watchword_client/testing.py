@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import uvicorn
 from uvicorn.server import ServerState
 
 from watchword.api_keys.models import CreateKey, KindName
@@ -31,6 +30,7 @@ from watchword.observe import Log
 from watchword.tenants.actor import OPERATOR
 from watchword.tenants.models import CreateTenant
 from watchword.wire.fast_lane import FastLaneProtocol
+from watchword.wire.listeners import protocol_config
 
 __all__ = [
     "AUDIENCE",
@@ -215,20 +215,17 @@ class _Served:
 
 @asynccontextmanager
 async def serve_application(
-    application: Application, listening: socket.socket, *, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[None]:
-    """Serve an application on a listening socket, on the running loop and through the product's own protocol."""
-    config = uvicorn.Config(
-        application,
-        http=FastLaneProtocol,
-        ws="none",
-        interface="asgi3",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-    )
+    application: Application,
+    listening: socket.socket,
+    *,
+    tls: ssl.SSLContext | None = None,
+    keep_alive_seconds: float = 5.0,
+) -> AsyncIterator[ServerState]:
+    """Serve an application on a listening socket, on the running loop and through the product's own protocol.
+
+    Gives uvicorn's record of the open connections. A connection without a request ends after ``keep_alive_seconds``.
+    """
+    config = protocol_config(application, FastLaneProtocol, timeout_keep_alive=keep_alive_seconds)
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
@@ -236,7 +233,7 @@ async def serve_application(
         lambda: FastLaneProtocol(config=config, server_state=state, app_state={}), sock=listening, ssl=tls
     )
     try:
-        yield
+        yield state
     finally:
         # asyncio forgets, and leaves open, a connection that it accepts in the turn in which its server is closed.
         loop.remove_reader(listening)
