@@ -78,14 +78,43 @@ def live(template: tuple[Path, World], tmp_path_factory: pytest.TempPathFactory)
 def config(live: Live, who: str) -> str:
     """Write the configuration: credential, real ids for the paths, and what may answer what."""
     world = live.door.world
-    names = world.names()
+    lines = [
+        "color = false",
+        f"hooks = {json.dumps(str(HOOKS))}",
+        "[generation]",
+        "allow-x00 = false",  # refused everywhere, which test_bad_input.py shows
+        "[headers]",
+        *(f"{name} = {json.dumps(value)}" for name, value in sent_headers(world, who).items()),
+        "[checks.negative_data_rejection]",
+        "expected-statuses = [400, 401, 403, 404, 405, 409, 412, 413, 414, 415, 419, 429, 431]",
+        "[checks.positive_data_acceptance]",
+        'expected-statuses = ["2xx", 304, 401, 403, 404, 409, 412, 419, 429]',
+    ]
+    for path, parameters in own_parameters(world.names(), who).items():
+        filled = ", ".join(f"{json.dumps(name)} = {json.dumps(value)}" for name, value in parameters.items())
+        lines += ["[[operations]]", f"include-path = {json.dumps(path)}", f"parameters = {{{filled}}}"]
+    for name in (*NEEDS_A_CODE, *NEEDS_MORE_THAN_A_SCHEMA_SAYS):
+        lines += [
+            "[[operations]]",
+            f"include-name = {json.dumps(name)}",
+            "[operations.checks.positive_data_acceptance]",
+            'expected-statuses = ["2xx", 400, 401, 403, 404, 409, 412, 429]',
+        ]
+    return "\n".join(lines)
+
+
+def sent_headers(world: World, who: str) -> dict[str, str]:
+    """Return the credential in the header's own spelling, as the document names it."""
     proper = {
         "authorization": "Authorization",
         "x-api-key": "X-Publishable-Key" if who.startswith("pk") else "X-API-Key",
     }
     headers = {proper[name]: value for name, value in world.credential(who).items()}
-    if who == "super":
-        headers["X-Tenant-ID"] = "tenant-a"
+    return {**headers, "X-Tenant-ID": "tenant-a"} if who == "super" else headers
+
+
+def own_parameters(names: dict[str, str], who: str) -> dict[str, dict[str, str]]:
+    """Return real ids of the caller's tenant for the parameters of paths, so that more than 404 is answered."""
     own = {
         "/api/products/{id}": {"path.id": names["product_live_a"]},
         "/api/orders/{id}": {"path.id": names["order_live_a"]},
@@ -106,29 +135,7 @@ def config(live: Live, who: str) -> str:
             "/api/tenants/{id}/members/{user_id}": {**tenant, "path.user_id": names["user_viewer_a"]},
             "/api/tenants/{id}/invitations/{invitation_id}": tenant,
         }
-    lines = [
-        "color = false",
-        f"hooks = {json.dumps(str(HOOKS))}",
-        "[generation]",
-        "allow-x00 = false",  # refused everywhere, which test_bad_input.py shows
-        "[headers]",
-        *(f"{name} = {json.dumps(value)}" for name, value in headers.items()),
-        "[checks.negative_data_rejection]",
-        "expected-statuses = [400, 401, 403, 404, 405, 409, 412, 413, 414, 415, 419, 429, 431]",
-        "[checks.positive_data_acceptance]",
-        'expected-statuses = ["2xx", 304, 401, 403, 404, 409, 412, 419, 429]',
-    ]
-    for path, parameters in own.items():
-        filled = ", ".join(f"{json.dumps(name)} = {json.dumps(value)}" for name, value in parameters.items())
-        lines += ["[[operations]]", f"include-path = {json.dumps(path)}", f"parameters = {{{filled}}}"]
-    for name in (*NEEDS_A_CODE, *NEEDS_MORE_THAN_A_SCHEMA_SAYS):
-        lines += [
-            "[[operations]]",
-            f"include-name = {json.dumps(name)}",
-            "[operations.checks.positive_data_acceptance]",
-            'expected-statuses = ["2xx", 400, 401, 403, 404, 409, 412, 429]',
-        ]
-    return "\n".join(lines)
+    return own
 
 
 def check(

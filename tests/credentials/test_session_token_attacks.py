@@ -69,74 +69,64 @@ def test_joserfc_reads_the_same_claims(claims: SessionClaims) -> None:
 # Attacks on the token's text
 
 
-def _attacks() -> list[Any]:
-    return [
-        pytest.param(make, id=name)
-        for name, make in {
-            "empty": lambda token, world: "",
-            "two dots": lambda token, world: "..",
-            "no signature": lambda token, world: token.rpartition(".")[0] + ".",
-            "no signature and dot": lambda token, world: token.rpartition(".")[0],
-            "no payload": lambda token, world: "..".join(token.split(".")[::2]),
-            "alg none": lambda token, world: _with_header(token, {"alg": "none"}, signature=""),
-            "alg NoNe": lambda token, world: _with_header(token, {"alg": "NoNe"}, signature=""),
-            "alg none, our members": lambda token, world: _with_header(
-                token, {"alg": "none", "typ": SESSION_TOKEN_TYPE, "kid": _kid(world)}, signature=""
-            ),
-            "alg RS256": lambda token, world: signed(world, claims_of(token, world), alg="RS256"),
-            "alg HS512": lambda token, world: signed(world, claims_of(token, world), alg="HS512"),
-            "alg HS384 by joserfc": lambda token, world: _by_joserfc(token, world, "HS384"),
-            "alg HS512 by joserfc": lambda token, world: _by_joserfc(token, world, "HS512"),
-            "alg lower case": lambda token, world: signed(world, claims_of(token, world), alg="hs256"),
-            "typ JWT": lambda token, world: signed(world, claims_of(token, world), typ="JWT"),
-            "typ at+jwt": lambda token, world: signed(world, claims_of(token, world), typ="at+jwt"),
-            "typ in capitals": lambda token, world: signed(
-                world, claims_of(token, world), typ=SESSION_TOKEN_TYPE.upper()
-            ),
-            "kid empty": lambda token, world: signed(world, claims_of(token, world), kid=""),
-            "kid null": lambda token, world: signed(world, claims_of(token, world), kid=None),
-            "kid unknown": lambda token, world: signed(world, claims_of(token, world), kid="sig_0"),
-            "kid a path": lambda token, world: signed(world, claims_of(token, world), kid="../../../../dev/null"),
-            "kid SQL": lambda token, world: signed(world, claims_of(token, world), kid="' OR '1'='1"),
-            "kid with NUL": lambda token, world: signed(world, claims_of(token, world), kid=_kid(world) + "\0"),
-            "crit": lambda token, world: signed(world, claims_of(token, world), crit=["exp"]),
-            "jwk": lambda token, world: signed(world, claims_of(token, world), jwk={"kty": "oct", "k": "AAAA"}),
-            "jku": lambda token, world: signed(world, claims_of(token, world), jku="https://evil.example/jwks"),
-            "x5u": lambda token, world: signed(world, claims_of(token, world), x5u="https://evil.example/x5u"),
-            "b64 false": lambda token, world: signed(world, claims_of(token, world), b64=False),
-            "zip": lambda token, world: signed(world, claims_of(token, world), zip="DEF"),
-            "header with a space": lambda token, world: _raw_header(
-                token, world, b'{"alg": "HS256","typ":"%s","kid":"%s"}'
-            ),
-            "header member twice": lambda token, world: _raw_header(
-                token, world, b'{"alg":"HS256","alg":"HS256","typ":"%s","kid":"%s"}'
-            ),
-            "header alg none twice": lambda token, world: _raw_header(
-                token, world, b'{"alg":"none","alg":"HS256","typ":"%s","kid":"%s"}'
-            ),
-            "header in another order": lambda token, world: _raw_header(
-                token, world, b'{"typ":"%s","kid":"%s","alg":"HS256"}'
-            ),
-            "header padded": lambda token, world: token.replace(".", "=.", 1),
-            "signature padded": lambda token, world: token + "=",
-            "space before": lambda token, world: " " + token,
-            "space after": lambda token, world: token + " ",
-            "line break after": lambda token, world: token + "\n",
-            "NUL after": lambda token, world: token + "\0",
-            "space inside": lambda token, world: token.replace(".", ". ", 1),
-            "spare bits": lambda token, world: token[:-1] + _next_character(token[-1]),
-            "four parts": lambda token, world: token + ".e30",
-            "five parts": lambda token, world: token + ".e30.e30",
-            "not ASCII": lambda token, world: token + "\u00e9",
-            "half a surrogate": lambda token, world: token + "\ud800",
-            "JSON form": lambda token, world: json.dumps(
-                dict(zip(("protected", "payload", "signature"), token.split("."), strict=True))
-            ),
-            "too long": lambda token, world: token + "A" * 8192,
-            "claims not an object": lambda token, world: signed(world, [1]),
-            "claims null": lambda token, world: signed(world, None),
-        }.items()
-    ]
+ATTACKS: dict[str, Callable[[str, World], str]] = {
+    "empty": lambda token, world: "",
+    "two dots": lambda token, world: "..",
+    "no signature": lambda token, world: token.rpartition(".")[0] + ".",
+    "no signature and dot": lambda token, world: token.rpartition(".")[0],
+    "no payload": lambda token, world: "..".join(token.split(".")[::2]),
+    "alg none": lambda token, world: _with_header(token, {"alg": "none"}, signature=""),
+    "alg NoNe": lambda token, world: _with_header(token, {"alg": "NoNe"}, signature=""),
+    "alg none, our members": lambda token, world: _with_header(
+        token, {"alg": "none", "typ": SESSION_TOKEN_TYPE, "kid": _kid(world)}, signature=""
+    ),
+    "alg RS256": lambda token, world: signed(world, claims_of(token, world), alg="RS256"),
+    "alg HS512": lambda token, world: signed(world, claims_of(token, world), alg="HS512"),
+    "alg HS384 by joserfc": lambda token, world: _by_joserfc(token, world, "HS384"),
+    "alg HS512 by joserfc": lambda token, world: _by_joserfc(token, world, "HS512"),
+    "alg lower case": lambda token, world: signed(world, claims_of(token, world), alg="hs256"),
+    "typ JWT": lambda token, world: signed(world, claims_of(token, world), typ="JWT"),
+    "typ at+jwt": lambda token, world: signed(world, claims_of(token, world), typ="at+jwt"),
+    "typ in capitals": lambda token, world: signed(world, claims_of(token, world), typ=SESSION_TOKEN_TYPE.upper()),
+    "kid empty": lambda token, world: signed(world, claims_of(token, world), kid=""),
+    "kid null": lambda token, world: signed(world, claims_of(token, world), kid=None),
+    "kid unknown": lambda token, world: signed(world, claims_of(token, world), kid="sig_0"),
+    "kid a path": lambda token, world: signed(world, claims_of(token, world), kid="../../../../dev/null"),
+    "kid SQL": lambda token, world: signed(world, claims_of(token, world), kid="' OR '1'='1"),
+    "kid with NUL": lambda token, world: signed(world, claims_of(token, world), kid=_kid(world) + "\0"),
+    "crit": lambda token, world: signed(world, claims_of(token, world), crit=["exp"]),
+    "jwk": lambda token, world: signed(world, claims_of(token, world), jwk={"kty": "oct", "k": "AAAA"}),
+    "jku": lambda token, world: signed(world, claims_of(token, world), jku="https://evil.example/jwks"),
+    "x5u": lambda token, world: signed(world, claims_of(token, world), x5u="https://evil.example/x5u"),
+    "b64 false": lambda token, world: signed(world, claims_of(token, world), b64=False),
+    "zip": lambda token, world: signed(world, claims_of(token, world), zip="DEF"),
+    "header with a space": lambda token, world: _raw_header(token, world, b'{"alg": "HS256","typ":"%s","kid":"%s"}'),
+    "header member twice": lambda token, world: _raw_header(
+        token, world, b'{"alg":"HS256","alg":"HS256","typ":"%s","kid":"%s"}'
+    ),
+    "header alg none twice": lambda token, world: _raw_header(
+        token, world, b'{"alg":"none","alg":"HS256","typ":"%s","kid":"%s"}'
+    ),
+    "header in another order": lambda token, world: _raw_header(token, world, b'{"typ":"%s","kid":"%s","alg":"HS256"}'),
+    "header padded": lambda token, world: token.replace(".", "=.", 1),
+    "signature padded": lambda token, world: token + "=",
+    "space before": lambda token, world: " " + token,
+    "space after": lambda token, world: token + " ",
+    "line break after": lambda token, world: token + "\n",
+    "NUL after": lambda token, world: token + "\0",
+    "space inside": lambda token, world: token.replace(".", ". ", 1),
+    "spare bits": lambda token, world: token[:-1] + _next_character(token[-1]),
+    "four parts": lambda token, world: token + ".e30",
+    "five parts": lambda token, world: token + ".e30.e30",
+    "not ASCII": lambda token, world: token + "\u00e9",
+    "half a surrogate": lambda token, world: token + "\ud800",
+    "JSON form": lambda token, world: json.dumps(
+        dict(zip(("protected", "payload", "signature"), token.split("."), strict=True))
+    ),
+    "too long": lambda token, world: token + "A" * 8192,
+    "claims not an object": lambda token, world: signed(world, [1]),
+    "claims null": lambda token, world: signed(world, None),
+}
 
 
 def _kid(world: World) -> str:
@@ -170,7 +160,7 @@ def _next_character(character: str) -> str:
 
 
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
-@pytest.mark.parametrize("attack", _attacks())
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
 def test_attack_on_the_text_is_refused(world: World, run: Run[Any], attack: Callable[[str, World], str]) -> None:
     """A token that differs from ours in anything is refused, to prove and to refresh, and the good one lives on."""
 

@@ -75,33 +75,17 @@ async def test_the_query_of_a_url_does_not_count(api: Api, client_id: str) -> No
 def wrong_proofs(api: Api, method: str, path: str, token: str | None) -> dict[str, str]:
     """Return proofs of the right key for a request, each wrong in one thing."""
     here = url(api, path)
-    origin = api.application.settings.url
-    proof = KEY.proof(method, here, token=token)
-    claims = {"jti": "x", "htm": method, "htu": here, "iat": NOW_S, "ath": token and token_hash(token)}
-    header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": KEY.jwk}
 
     def made(**changes: Any) -> str:  # noqa: ANN401 - claims of any shape
         return KEY.proof(changes.pop("method", method), changes.pop("url", here), token=token, **changes)
 
+    proof = made()
+    claims = {"jti": "x", "htm": method, "htu": here, "iat": NOW_S, "ath": token and token_hash(token)}
     return {
         "another method": made(method="PUT"),
         "the method in small letters": made(method=method.lower()),
         "no method": made(htm=None),
-        "another path": made(url=f"{here}/x"),
-        "the path with a slash": made(url=f"{here}/"),
-        "the path in capitals": made(url=here.replace(path, path.upper())),
-        "another host": made(url=f"https://evil.example{path}"),
-        "a longer host": made(url=here.replace(path, f".evil.example{path}")),
-        "another scheme": made(url=here.replace("https:", "http:")),
-        "another port": made(url=here.replace(":8443", ":8444")),
-        "no port": made(url=here.replace(":8443", "")),
-        "a user name": made(url=here.replace("://", "://evil.example@")),
-        "a backslash": made(url=f"{origin}\\{path}"),
-        "a line break": made(url=f"{origin}\n{path}"),
-        "a path alone": made(url=path),
-        "an encoded slash": made(url=f"{origin}/%2f{path}"),
-        "a broken escape": made(url=f"{here}%zz"),
-        "a broken address": made(url="https://[::1"),
+        **{name: made(url=address) for name, address in wrong_addresses(here, path).items()},
         "no URL": made(htu=None),
         "URL no text": made(htu=[here]),
         "old": made(iat=NOW_S - AGE_SECONDS_MAX),
@@ -112,22 +96,58 @@ def wrong_proofs(api: Api, method: str, path: str, token: str | None) -> dict[st
         "no jti": made(jti=None),
         "empty jti": made(jti=""),
         "vast jti": made(jti="x" * 257),
-        "no typ": made(header={"typ": None}),
-        "typ JWT": made(header={"typ": "JWT"}),
-        "typ in capitals": made(header={"typ": "DPOP+JWT"}),
-        "an assertion": made(header={"typ": "client-authentication+jwt"}),
-        "no key": made(header={"jwk": None}),
-        "key no object": made(header={"jwk": "x"}),
-        "a private key": made(header={"jwk": KEY.private_jwk}),
-        "another's key": made(header={"jwk": OTHER.jwk}),
-        "a symmetric key": made(header={"jwk": {"kty": "oct", "k": "c2VjcmV0"}}),
-        "alg none": unsigned({**header, "alg": "none"}, claims),
-        "no signature": unsigned(header, claims),
-        "HS256 with the public key": signed_with_public_key(KEY.jwk, header, claims),
+        **{name: made(header=header) for name, header in WRONG_HEADERS.items()},
         "changed signature": proof[:-4] + ("AAAA" if proof[-4:] != "AAAA" else "BBBB"),
         "two in one": f"{proof}, {proof}",
         "no JWT": "proof",
         "too long": made(padding="x" * 9_000),
+        **forged_proofs(claims),
+    }
+
+
+def wrong_addresses(here: str, path: str) -> dict[str, str]:
+    """Return addresses that are not the request's, however near they come."""
+    origin = here.removesuffix(path)
+    return {
+        "another path": f"{here}/x",
+        "the path with a slash": f"{here}/",
+        "the path in capitals": here.replace(path, path.upper()),
+        "another host": f"https://evil.example{path}",
+        "a longer host": here.replace(path, f".evil.example{path}"),
+        "another scheme": here.replace("https:", "http:"),
+        "another port": here.replace(":8443", ":8444"),
+        "no port": here.replace(":8443", ""),
+        "a user name": here.replace("://", "://evil.example@"),
+        "a backslash": f"{origin}\\{path}",
+        "a line break": f"{origin}\n{path}",
+        "a path alone": path,
+        "an encoded slash": f"{origin}/%2f{path}",
+        "a broken escape": f"{here}%zz",
+        "a broken address": "https://[::1",
+    }
+
+
+WRONG_HEADERS: dict[str, dict[str, object]] = {
+    "no typ": {"typ": None},
+    "typ JWT": {"typ": "JWT"},
+    "typ in capitals": {"typ": "DPOP+JWT"},
+    "an assertion": {"typ": "client-authentication+jwt"},
+    "no key": {"jwk": None},
+    "key no object": {"jwk": "x"},
+    "a private key": {"jwk": KEY.private_jwk},
+    "another's key": {"jwk": OTHER.jwk},
+    "a symmetric key": {"jwk": {"kty": "oct", "k": "c2VjcmV0"}},
+}
+"""What a proof's header may not say, or leave out."""
+
+
+def forged_proofs(claims: dict[str, object]) -> dict[str, str]:
+    """Return proofs that nobody signed, or that anybody could have."""
+    header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": KEY.jwk}
+    return {
+        "alg none": unsigned({**header, "alg": "none"}, claims),
+        "no signature": unsigned(header, claims),
+        "HS256 with the public key": signed_with_public_key(KEY.jwk, header, claims),
     }
 
 
