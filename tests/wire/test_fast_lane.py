@@ -13,7 +13,7 @@ import pytest
 from eventually import eventually
 from fast_lane_rig import BIG, SHORT, Answers, Served, get, post, serve
 from raw_http import Connection
-from watchword.wire import fast_lane
+from watchword.wire import connection_bounds
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 
 @pytest.fixture(autouse=True)
 def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast_lane, "_CHECK_SECONDS", 0.02)
+    monkeypatch.setattr(connection_bounds, "_CHECK_SECONDS", 0.02)
 
 
 @pytest.fixture(params=["fast", "slow"])
@@ -111,7 +111,7 @@ async def test_a_body_that_stops_is_refused(served: Served, lines: str) -> None:
 
 async def test_a_body_byte_by_byte_is_cut_off(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body that moves by a byte now and then is cut off when the time for whole bodies is over."""
-    monkeypatch.setattr(fast_lane, "_BODY_SECONDS_MAX", SHORT * 2)
+    monkeypatch.setattr(connection_bounds, "_BODY_SECONDS_MAX", SHORT * 2)
     connection = await served.connect()
     connection.send(post("/body", "content-length: 1000\r\n"))
     dripping = asyncio.create_task(drip(connection, b"x" * 1_000))
@@ -122,7 +122,7 @@ async def test_a_body_byte_by_byte_is_cut_off(served: Served, monkeypatch: pytes
 
 async def test_a_body_behind_a_refusal_is_not_read_for_ever(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a refusal the rest of an endless body is read for a bounded time only, then the line is cut."""
-    monkeypatch.setattr(fast_lane, "_BODY_SECONDS_MAX", SHORT * 2)
+    monkeypatch.setattr(connection_bounds, "_BODY_SECONDS_MAX", SHORT * 2)
     connection = await served.connect()
     connection.send(post("/body", "transfer-encoding: chunked\r\n", b"400\r\n" + b"x" * 1024 + b"\r\n"))
     assert (await connection.read_answer()).status == 413

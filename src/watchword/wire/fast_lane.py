@@ -3,7 +3,7 @@
 A request that came whole in one piece, without a body or with a small one, is answered inside the parser's own callback
 where its answer is ready without waiting; a coroutine that does wait is carried over to an ASGI task at the point where
 it stopped. Both lanes run the same pipeline.
-This file also bounds what a connection may cost: time for headers, a body that moves, connections per address.
+How long and how often it may be kept waiting stands in ``connection_bounds``.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from watchword.errors import HeadersTooLargeError, MalformedRequestError, TargetTooLongError, WatchwordError
-from watchword.wire.answering import Answering, WaitingAnswer, made, refusal_behind, resumed, send_in_parts
-from watchword.wire.client_address import address_bucket
+from watchword.wire.answering import WaitingAnswer, made, refusal_behind, resumed, send_in_parts
+from watchword.wire.connection_bounds import BoundedProtocol
 from watchword.wire.known_heads import KnownRequest
 from watchword.wire.problems import unread_request_response
 from watchword.wire.request import Head
 from watchword.wire.response import BODILESS_STATUSES, STATUS_LINES, Response, StreamingResponse, length_line
-from watchword.wire.turn_taking import TurnTakingProtocol
 
 _BODYLESS: Final = frozenset({b"GET", b"HEAD"})
 _NEEDS_SLOW_LANE: Final = frozenset({b"transfer-encoding", b"upgrade", b"expect"})
@@ -40,33 +39,18 @@ _SMALL_BODY_DIGITS: Final = 5
 _PLAIN_TARGET: Final = re.compile(rb"/[A-Za-z0-9/._~%?&=,:@+\[\]-]*")
 """A target that the other lane reads too, should the body not come whole."""
 
-_CHECK_SECONDS: Final = 1.0
-"""How often a connection looks whether its client stalls."""
-
-_BODY_SECONDS_MAX: Final = 60.0
-"""How long a whole body may take, so that a client cannot hold a request by a byte now and then. What is sent on
-after the answer was given is read for so long and thrown away: hanging up at once would take the answer along."""
-
 URL_BYTES_MAX: Final = 16_384
 HEADER_BYTES_MAX: Final = 65_536
 """The longest target and the most header bytes of one request; nobody honest comes near."""
 
 HEADERS_MAX: Final = 100
 
-_UNENDED_BYTES_MAX: Final = 65_536
-"""Bytes that may come without ending anything: no target, no header, no part of a body."""
 
-
-class FastLaneProtocol(TurnTakingProtocol):
+class FastLaneProtocol(BoundedProtocol):
     """One connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count the connection and start to watch it."""
-        super().connection_made(transport)
-        self._application: Answering = self.config.loaded_app
-        self.turns = self._application.turns
-        self._peer = self.client[0] if self.client else ""
-        self._bucket = address_bucket(self._peer)
+        """Begin between two requests."""
         self._in_fast_lane = False
         self._declared: bytes | None = None
         self._body_parts: list[bytes] = []
@@ -74,29 +58,8 @@ class FastLaneProtocol(TurnTakingProtocol):
         self._stands_behind_plain_request = False
         self._keeps_alive = True
         self._is_refused = False
-        self._head_is_complete = False
         self._has_host = False
-        self._head_bytes = self._body_bytes = 0
-        self._unended_bytes = 0
-        self._seen = (0.0, 0, 0)
-        self._waiting_since: float | None = self.loop.time()
-        self._began = self._idle_since = self._read_at = self._waiting_since
-        self._unread_bytes = 0
-        self._application.connections[self._bucket] += 1
-        self._watch = self.loop.call_later(_CHECK_SECONDS, self._look)
-        # A trusted proxy stands for many clients; it bounds them itself.
-        too_many = self._application.connections[self._bucket] > self._application.connections_per_address
-        if too_many and not self._application.is_trusted_proxy(self._peer):
-            transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Take the connection off the count."""
-        self._watch.cancel()
-        counts = self._application.connections
-        counts[self._bucket] -= 1
-        if counts[self._bucket] <= 0:
-            del counts[self._bucket]
-        super().connection_lost(exc)
+        super().connection_made(transport)
 
     def take(self, data: bytes) -> None:
         """Read what came; what is no HTTP, or never ends, is refused."""
@@ -112,7 +75,8 @@ class FastLaneProtocol(TurnTakingProtocol):
         if self._waiting_since is not None:
             if self._in_fast_lane and self._head_is_complete and not self._is_refused:
                 self._leave_fast_lane()
-            self._bound_unended(len(data))
+            if self._goes_on_without_end(len(data)) and not self._is_refused:
+                self._refuse(HeadersTooLargeError())
         elif was_between_requests and self._in_fast_lane and not self._is_refused:
             self._learn(data)
 
@@ -358,43 +322,3 @@ class FastLaneProtocol(TurnTakingProtocol):
             head + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(response.body) + response.body
         )
         self.transport.close()
-
-    def _bound_unended(self, length: int) -> None:
-        """Refuse a header, or whatever else the parser gathers, that goes on and on."""
-        seen = (self._began, self._head_bytes, self._body_bytes)
-        if seen != self._seen:
-            self._seen, self._unended_bytes = seen, 0
-            return
-        self._unended_bytes += length
-        if self._unended_bytes > _UNENDED_BYTES_MAX and not self._is_refused:
-            self._refuse(HeadersTooLargeError())
-
-    def _look(self) -> None:
-        self._watch = self.loop.call_later(_CHECK_SECONDS, self._look)
-        now = self.loop.time()
-        if self._is_left_unread(now):
-            self.transport.abort()
-        elif not self.transport.is_closing() and self._stands_still(now):
-            self.transport.close()
-
-    def _is_left_unread(self, now: float) -> bool:
-        """Say whether the client has taken nothing for long of what waits for it, be it only the end."""
-        unread = self.transport.get_write_buffer_size()
-        if unread < self._unread_bytes or (unread == 0 and not self.transport.is_closing()):
-            self._read_at = now
-        self._unread_bytes = unread
-        return now - self._read_at > self._application.body_seconds
-
-    def _stands_still(self, now: float) -> bool:
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._idle_since = now
-        if self._waiting_since is None:
-            return now - self._idle_since > self.timeout_keep_alive
-        if self.flow.read_paused:
-            # It is we who do not read on.
-            self._waiting_since = now
-            return False
-        if self._head_is_complete:
-            slow = now - self._began > _BODY_SECONDS_MAX
-            return slow or now - self._waiting_since > self._application.body_seconds
-        return now - self._waiting_since > self._application.header_seconds
