@@ -65,7 +65,7 @@ class World:
     @property
     def signing_key(self) -> SigningKey:
         """The key that signs now."""
-        return self.key_ring._keys.signing_at(self.now_ms)
+        return self.key_ring._seen.keys.signing_at(self.now_ms)
 
     def cache(self) -> VerifiedCache:
         return VerifiedCache(self.generations, entries_max=100)

@@ -111,6 +111,14 @@ class SessionKeys:
         return "next" if key.active_at_ms > now_ms else "retired"
 
 
+class _Seen(msgspec.Struct, frozen=True):
+    """The keys of one look, when that was, and where the news of changes stood before it."""
+
+    keys: SessionKeys
+    stamp: int
+    at_ms: int
+
+
 class KeyRing:
     """The session keys of the installation, opened in memory and looked at again when they may have changed."""
 
@@ -120,9 +128,7 @@ class KeyRing:
         self._master_secret = master_secret
         self._sealing = Sealing(master_secret)
         self._slot = generations.slot(_SUBJECT)
-        self._stamp = -1
-        self._looked_at_ms = 0
-        self._keys = SessionKeys(())
+        self._seen = _Seen(SessionKeys(()), -1, 0)
 
     @classmethod
     async def open(cls, database: Database, generations: Generations, master_secret: bytes, now_ms: int) -> KeyRing:
@@ -145,10 +151,11 @@ class KeyRing:
             WrongMasterSecretError: a key was sealed under another master secret.
             UnavailableError: the database cannot be asked.
         """
+        seen = self._seen
         good_for_ms = _LOOK_MS if self._generations.is_trusted() else _LOOK_UNHEARD_MS
-        if not 0 <= now_ms - self._looked_at_ms < good_for_ms or self._stamp != self._generations.read(self._slot):
-            await self._read(reader, now_ms)
-        return self._keys
+        if not 0 <= now_ms - seen.at_ms < good_for_ms or seen.stamp != self._generations.read(self._slot):
+            return await self._read(reader, now_ms)
+        return seen.keys
 
     async def rotate(self, now_ms: int, *, longest_life_seconds: int) -> SigningKey:
         """Make the key that takes over once every process knows it, and return it; one that waits is it already.
@@ -177,7 +184,7 @@ class KeyRing:
         """Store a new key and give all others their end; None where another process was first with its id."""
         # The id follows from the master secret and the keys that there are, so two processes that make a key together
         # make the same one: the database keeps the first, and both read that. No id comes a second time.
-        key_id = _key_id(self._master_secret, self._keys.all)
+        key_id = _key_id(self._master_secret, self._seen.keys.all)
         secret = secrets.token_bytes(_SECRET_BYTES)
         stored = StoredSigningKey(
             key_id=key_id,
@@ -201,10 +208,10 @@ class KeyRing:
 
     async def _read(self, reader: Reader, now_ms: int) -> SessionKeys:
         stamp = self._generations.read(self._slot)
-        self._keys = SessionKeys([_unseal(self._sealing, row) for row in await list_signing_keys(reader)])
-        self._stamp = stamp
-        self._looked_at_ms = now_ms
-        return self._keys
+        keys = SessionKeys([_unseal(self._sealing, row) for row in await list_signing_keys(reader)])
+        # In one step: a sign-in looks in the writer's thread, and what two of them read must not be mixed.
+        self._seen = _Seen(keys, stamp, now_ms)
+        return keys
 
 
 def _waiting(keys: SessionKeys, now_ms: int) -> SigningKey | None:
