@@ -154,8 +154,23 @@ async def test_a_forged_hint_is_refused(api: Api, clock: SetClock) -> None:
             await api.application.oauth.id_tokens.read_hint(token, clock.now_ms())
 
 
-async def test_a_hint_of_an_ended_key_is_refused(api: Api, clock: SetClock) -> None:
-    """A key that was deleted or has ended vouches for nothing."""
+async def test_a_hint_outlives_its_key(api: Api, clock: SetClock) -> None:
+    """Who kept an ID token for months still names its user with it, though its key is published no more (§3.1.2.1)."""
+    flow = await Flow.begin(api)
+    tokens = await flow.tokens()
+    await api.application.oauth.signing_keys.rotate(flow.client.tenant_id, None, now_ms=clock.now_ms())
+    clock.advance(90 * 86_400_000)
+    hint = await api.application.oauth.id_tokens.read_hint(tokens["id_token"], clock.now_ms())
+    assert hint.user_id == api.world.users["editor_a"]
+    [published] = (await api.call("GET", "/t/tenant-a/oauth/jwks")).json()["keys"]
+    assert published["kid"] != json.loads(base64.urlsafe_b64decode(tokens["id_token"].split(".")[0] + "=="))["kid"]
+    for token in forged(tokens["id_token"]).values():
+        with pytest.raises(InvalidOAuthRequestError):
+            await api.application.oauth.id_tokens.read_hint(token, clock.now_ms())
+
+
+async def test_a_hint_of_a_replaced_key_is_refused(api: Api, clock: SetClock) -> None:
+    """A key that was deleted vouches for nothing."""
     flow = await Flow.begin(api)
     token = (await flow.tokens())["id_token"]
     await change(api.application.database, "DELETE FROM oauth_signing_keys")

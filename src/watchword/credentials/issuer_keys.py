@@ -152,16 +152,18 @@ class IssuerKeys:
 
     async def find(self, kid: str, now_ms: int) -> tuple[str, IssuerKey] | None:
         """Return the tenant and the key of a ``kid``, or None for one unknown or ended."""
+        found = await self.find_ever(kid, now_ms)
+        return None if found is None or _has_ended(found[1], now_ms) else found
+
+    async def find_ever(self, kid: str, now_ms: int) -> tuple[str, IssuerKey] | None:
+        """Return the tenant and the key of a ``kid``, one that has ended too, or None for one unknown or replaced."""
         tenant_id = await find_tenant_of_issuer_key(self._database, kid)
         if tenant_id is None:
             return None
         keys = await self._keys(tenant_id, now_ms)
         if all(key.id != kid for key in keys):
             keys = await self._read(tenant_id, now_ms)
-        for key in keys:
-            if key.id == kid and not _has_ended(key, now_ms):
-                return tenant_id, key
-        return None
+        return next(((tenant_id, key) for key in keys if key.id == kid), None)
 
     async def published(self, tenant_id: str, now_ms: int) -> tuple[IssuerKey, ...]:
         """Return the keys that verifiers should know: next, current, and retired ones whose tokens may still live."""

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from watchword.credentials.compact_jws import decode_segment, encode_segment
-from watchword.credentials.issuer_keys import IssuerKeys
+from watchword.credentials.issuer_keys import IssuerKey, IssuerKeys
 from watchword.credentials.signing import SigningAlgorithm, is_signature
 from watchword.errors import NotAuthenticatedError
 
@@ -57,20 +57,51 @@ async def open_jwt(keys: IssuerKeys, token: str, *, token_type: str, now_ms: int
         NotAuthenticatedError: it is none of ours, of another type, or altered.
         UnavailableError: the database cannot be asked.
     """
+    taken = _take_apart(token)
+    return _proved(taken, await keys.find(taken.kid, now_ms), token_type)
+
+
+async def open_old_jwt(keys: IssuerKeys, token: str, *, token_type: str, now_ms: int) -> OpenedJwt:
+    """Return what a token of ours says as ``open_jwt`` does, also where the key that signed it has ended since.
+
+    Raises:
+        NotAuthenticatedError, UnavailableError: as there.
+    """
+    taken = _take_apart(token)
+    return _proved(taken, await keys.find_ever(taken.kid, now_ms), token_type)
+
+
+class _Taken(msgspec.Struct, frozen=True):
+    """A token taken apart, and nothing of it proved."""
+
+    kid: str
+    header: bytes
+    payload: bytes
+    message: bytes
+    signature: bytes
+
+    def __repr__(self) -> str:
+        return "_Taken()"
+
+
+def _take_apart(token: str) -> _Taken:
     if len(token) > TOKEN_CHARACTERS_MAX or not token.isascii():
         raise NotAuthenticatedError(reason="the token is too long or not ASCII")
     message, _, signature = token.encode("ascii").rpartition(b".")
     header, _, payload = message.partition(b".")
-    found = await keys.find(_kid_of(header), now_ms)
+    return _Taken(_kid_of(header), header, payload, message, signature)
+
+
+def _proved(taken: _Taken, found: tuple[str, IssuerKey] | None, token_type: str) -> OpenedJwt:
     if found is None:
         raise NotAuthenticatedError(reason="the token's key is none of ours")
     tenant_id, key = found
     # The header must be, byte for byte, the one that we write for this key: nothing in it can choose an algorithm.
-    if header != _header(token_type, key.algorithm, key.id) or not is_signature(
-        key.public, decode_segment(signature), message
+    if taken.header != _header(token_type, key.algorithm, key.id) or not is_signature(
+        key.public, decode_segment(taken.signature), taken.message
     ):
         raise NotAuthenticatedError(reason="the token's header or signature is wrong")
-    return OpenedJwt(tenant_id, key.ends_at_ms, decode_segment(payload))
+    return OpenedJwt(tenant_id, key.ends_at_ms, decode_segment(taken.payload))
 
 
 @lru_cache(maxsize=1_000)

@@ -10,7 +10,7 @@ import msgspec
 from watchword.credentials.access_token import IssuerNames
 from watchword.credentials.compact_jws import encode_segment
 from watchword.credentials.issuer_keys import IssuerKeys
-from watchword.credentials.signed_jwt import open_jwt, sign_jwt
+from watchword.credentials.signed_jwt import open_old_jwt, sign_jwt
 from watchword.credentials.signing import SigningAlgorithm
 from watchword.errors import NotAuthenticatedError
 from watchword.oauth.claims import UserClaims, claims_of
@@ -42,7 +42,7 @@ class IdClaims(UserClaims, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class IdTokenHint(msgspec.Struct, frozen=True):
-    """Whom an ID token of ours told whom of; it may have expired meanwhile."""
+    """Whom an ID token of ours told whom of; it and its key may have ended meanwhile."""
 
     tenant_id: str
     issuer: str
@@ -96,14 +96,14 @@ class IdTokens:
         )
 
     async def read_hint(self, token: str, now_ms: int) -> IdTokenHint:
-        """Return whom an ``id_token_hint`` names (OpenID Connect Core §3.1.2.1), also after it has expired.
+        """Return whom an ``id_token_hint`` names (OpenID Connect Core §3.1.2.1), also after it and its key have ended.
 
         Raises:
-            InvalidOAuthRequestError: it is no ID token of ours, or its key has ended.
+            InvalidOAuthRequestError: it is no ID token of ours, or its key was replaced.
             UnavailableError: the database cannot be asked.
         """
         try:
-            opened = await open_jwt(self._keys, token, token_type=ID_TOKEN_TYPE, now_ms=now_ms)
+            opened = await open_old_jwt(self._keys, token, token_type=ID_TOKEN_TYPE, now_ms=now_ms)
             claims = msgspec.json.decode(opened.payload, type=IdClaims)
         except (NotAuthenticatedError, msgspec.DecodeError):
             raise InvalidOAuthRequestError("The id_token_hint is no ID token of this server") from None

@@ -139,7 +139,7 @@ class LogoutEndpoint:
         return msgspec.structs.replace(wish, session_id=user.session_id)
 
     async def _find_hint(self, token: str, now_ms: int) -> IdTokenHint | None:
-        """Read the ID token; one that proves nothing, because its key has ended perhaps, is as none."""
+        """Read the ID token; one that proves nothing, because its key was replaced perhaps, is as none."""
         try:
             return await self._id_tokens.read_hint(token, now_ms)
         except InvalidOAuthRequestError:
