@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from postgres_server import PostgresServer
 from support import START_MS, SetClock
 from watchword.app import Application
 from watchword.config import Settings, load_settings
@@ -198,9 +199,21 @@ async def test_postgres_that_is_gone(tmp_path: Path) -> None:
     assert "hunter2" not in repr(found)
 
 
-async def test_a_new_node_of_postgres(tmp_path: Path, postgres_url: str) -> None:
-    """On a node that has no data directory yet the database is looked at, and nothing is made."""
-    found = await look(settings_of(tmp_path, WATCHWORD_DATABASE_URL=postgres_url), SetClock())
-    assert found["data directory"].verdict == "bad"
+async def test_a_new_node_of_postgres(tmp_path: Path, postgres_server: PostgresServer) -> None:
+    """Before the first start on PostgreSQL the data directory alone is missing, and nothing is made."""
+    url = postgres_server.make_database("never_started")
+    found = await look(settings_of(tmp_path, WATCHWORD_DATABASE_URL=url), SetClock())
+    postgres_server.drop_database("never_started")
+    assert {finding.subject for finding in found.values() if finding.verdict == "bad"} == {"data directory"}
     assert found["PostgreSQL"].verdict == "good"
+    assert found["tables"].verdict == "note"
     assert names_in(tmp_path) == []
+
+
+async def test_an_empty_file_is_no_fault(tmp_path: Path) -> None:
+    """A database file that a first start had no time to fill is noticed, and nothing has to be mended."""
+    settings = _ready(settings_of(tmp_path))
+    (settings.data_directory / "watchword.db").touch(mode=0o600)
+    found = await look(settings, SetClock())
+    assert found["tables"] == Finding("tables", "note", "none yet", "the first start makes them")
+    assert "CORS" not in found

@@ -53,6 +53,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 _VERSION: Final = Statement("SELECT version()", sqlite="SELECT sqlite_version()")
+_HAS_TABLES: Final = Statement(
+    "SELECT to_regclass('tenants') IS NOT NULL",
+    sqlite="SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'tenants')",
+)
 _INTEGRITY: Final = Statement("SELECT 'ok'", sqlite="SELECT quick_check FROM pragma_quick_check")
 _CLOCK: Final = Statement(
     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
@@ -215,6 +219,9 @@ async def _stored(settings: Settings, database: Database, clock: Clock) -> Async
     yield Finding("database", "good", f"answers in {milliseconds:.1f} ms")
     yield _engine(settings, version)
     yield await _integrity(database)
+    if not await _value(database, _HAS_TABLES):
+        yield Finding("tables", "note", "none yet", "the first start makes them")
+        return
     async for finding in _ending_keys(database, clock):
         yield finding
     yield _database_clock(settings, await _value(database, _CLOCK), clock)
