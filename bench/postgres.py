@@ -12,10 +12,10 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
+from durable_writes import write_until
 from watchword.db.database import Statement, Transaction
 from watchword.db.generations import Generations
 from watchword.db.postgres import PostgresDatabase
@@ -31,7 +31,6 @@ FILL = Statement(
 MAKE_INDEX = Statement("CREATE UNIQUE INDEX keys_hash ON keys (key_hash)")
 DROP = Statement("DROP TABLE IF EXISTS keys; DROP TABLE IF EXISTS notes")
 FIND = Statement("SELECT id, tenant_id, scopes, created_at FROM keys WHERE key_hash = $1")
-ADD = Statement("INSERT INTO notes (id, created_at) VALUES ($1, $2)")
 
 ROUNDS = 5
 SECONDS = 2.0
@@ -85,19 +84,6 @@ async def measure_writes(database: PostgresDatabase, tasks: int) -> float:
     started = time.perf_counter()
     written = await asyncio.gather(*(write_until(database, started + SECONDS, numbers) for _ in range(tasks)))
     return sum(written) / (time.perf_counter() - started)
-
-
-async def write_until(database: PostgresDatabase, until: float, numbers: Iterator[int]) -> int:
-    """Write one row after the other and give their number."""
-    count = 0
-
-    async def add(tx: Transaction) -> None:
-        await tx.execute(ADD, f"nte_{next(numbers):026d}", 1)
-
-    while time.perf_counter() < until:
-        await database.transaction(add)
-        count += 1
-    return count
 
 
 if __name__ == "__main__":

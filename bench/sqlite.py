@@ -13,10 +13,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from pathlib import Path
 
+from durable_writes import write_until
 from watchword.db.database import Statement, Transaction
 from watchword.db.generations import Generations
 from watchword.db.sqlite import SqliteDatabase
@@ -32,7 +33,6 @@ FILL = Statement(
 FIND = Statement("SELECT id, tenant_id, scopes, created_at FROM keys WHERE key_hash = $1")
 SCAN = Statement("SELECT count(*) FROM keys WHERE created_at > $1")
 MAKE_NOTES = Statement("CREATE TABLE notes (id TEXT PRIMARY KEY, created_at INTEGER NOT NULL) STRICT")
-ADD = Statement("INSERT INTO notes (id, created_at) VALUES ($1, $2)")
 
 ROUNDS = 5
 SECONDS = 2.0
@@ -101,19 +101,6 @@ async def measure_writes(database: SqliteDatabase, tasks: int) -> None:
         f"durable writes from {tasks:2} tasks: {written / elapsed:10,.0f}/s"
         f" in {groups / elapsed:7,.0f} commits/s of {written / groups:.1f}"
     )
-
-
-async def write_until(database: SqliteDatabase, until: float, numbers: Iterator[int]) -> int:
-    """Write one row after the other and give their number."""
-    count = 0
-
-    async def add(tx: Transaction) -> None:
-        await tx.execute(ADD, f"nte_{next(numbers):026d}", 1)
-
-    while time.perf_counter() < until:
-        await database.transaction(add)
-        count += 1
-    return count
 
 
 if __name__ == "__main__":

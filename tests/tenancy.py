@@ -28,6 +28,15 @@ from watchword.wire.routes import Route, RouteTable
 ADMIN = Actor(subject="usr_admin", credential_id="ses_admin", address="192.0.2.1")
 SUPER_ADMIN = Actor(subject="usr_super", is_super_admin=True)
 
+NO_ADMINISTRATORS: tuple[tuple[Role | None, CallerKind], ...] = (
+    (None, CallerKind.USER),
+    (Role.TENANT_VIEWER, CallerKind.USER),
+    (Role.TENANT_EDITOR, CallerKind.USER),
+    (None, CallerKind.SECRET_KEY),
+    (None, CallerKind.PUBLISHABLE_KEY),
+)
+"""Whoever is of a tenant without managing it: by role, and by what they come with."""
+
 _INSERT_USER = Statement(
     "INSERT INTO users (id, email, email_folded, name, password_hash, is_super_admin, disabled_at, created_at, "
     "updated_at) VALUES ($1, $2, $3, '', '', 0, $4, $5, $5)"

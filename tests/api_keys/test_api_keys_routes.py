@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support import START_MS
-from tenancy import Door, key_caller, user_caller
+from tenancy import NO_ADMINISTRATORS, Door, key_caller, user_caller
 from watchword.api_keys.manage import ApiKeyManager, PublicKeyError
 from watchword.api_keys.routes import make_routes
 from watchword.api_keys.verify import KeyVerifier
@@ -102,16 +102,7 @@ async def test_a_rotation_shows_the_new_key_and_the_old_ones_end(door: Door, acm
         await door.send("POST", f"/api/keys/{made['id']}/rotate", admin)
 
 
-@pytest.mark.parametrize(
-    ("role", "kind"),
-    [
-        (None, CallerKind.USER),
-        (Role.TENANT_VIEWER, CallerKind.USER),
-        (Role.TENANT_EDITOR, CallerKind.USER),
-        (None, CallerKind.SECRET_KEY),
-        (None, CallerKind.PUBLISHABLE_KEY),
-    ],
-)
+@pytest.mark.parametrize(("role", "kind"), NO_ADMINISTRATORS)
 @pytest.mark.parametrize(("method", "path", "body"), MANAGING)
 async def test_others_than_administrators_manage_nothing(
     door: Door, acme: Tenant, method: str, path: str, body: object, role: Role | None, kind: CallerKind

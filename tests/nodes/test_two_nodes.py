@@ -15,12 +15,10 @@ from inhabited import call_as, inhabit
 from nodes.way import Way
 from postgres_server import PostgresServer
 from served import Connection, Fleet, Served, fleet, wait_for
+from withdrawals import EVERYWHERE, ME, PRODUCTS, Withdrawal
 from world import World
 
 SECRET = "one master secret that both of the nodes are given"
-ME = "GET /api/users/me"
-PRODUCTS = "GET /api/products"
-MAKE = "POST /api/products"
 NODE_SECONDS = 1.0
 """What one node withdraws is in force on every other within this time."""
 
@@ -66,25 +64,8 @@ def nodes(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) ->
         yield start_nodes(servers, postgres, way, tmp_path_factory.mktemp("nodes"), "nodes")
 
 
-class Withdrawal(NamedTuple):
-    """Who asks one node for what, and which request the other node answers differently from then on."""
-
-    name: str
-    who: str
-    request: str
-    body: object
-    ended: str
-    then: str
-    before: int
-    after: int
-    sent: object = None
-
-
 WITHDRAWALS = (
-    Withdrawal("logout", "viewer_a", "POST /api/users/logout", None, "viewer_a", ME, 200, 401),
-    Withdrawal("key revoked", "admin_a", "DELETE /api/keys/{key_sk_live_a}", None, "sk_live_a", PRODUCTS, 200, 401),
-    Withdrawal("key disabled", "admin_a", "PATCH /api/keys/{key_pk_live_a}", {"disabled": True}, "pk_live_a", PRODUCTS, 200, 401),
-    Withdrawal("role lowered", "admin_a", "PATCH /api/tenants/{tenant_a}/members/{user_editor_a}", {"role": "tenant-viewer"}, "editor_a", MAKE, 201, 403, {"name": "Tea", "price": 1}),
+    *EVERYWHERE,
     Withdrawal("member removed", "admin_a", "DELETE /api/tenants/{tenant_a}/members/{user_editor_a}", None, "editor_a", PRODUCTS, 200, 403),
     Withdrawal("tenant disabled", "super", "PATCH /api/tenants/{tenant_a}", {"disabled": True}, "pk_test_a", PRODUCTS, 200, 401),
 )  # fmt: skip

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from support import START_MS
-from tenancy import Door, ReadableAudit, insert_user, key_caller, make_member, make_tenant, user_caller
+from tenancy import (
+    NO_ADMINISTRATORS,
+    Door,
+    ReadableAudit,
+    insert_user,
+    key_caller,
+    make_member,
+    make_tenant,
+    user_caller,
+)
 from watchword.callers.caller import Caller, CallerKind, Role
 from watchword.db.database import Database, Transaction
 from watchword.db.sqlite import SqliteDatabase
@@ -128,16 +137,7 @@ async def test_a_super_admin_makes_a_tenant(door: Door) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("role", "kind"),
-    [
-        (None, CallerKind.USER),
-        (Role.TENANT_VIEWER, CallerKind.USER),
-        (Role.TENANT_EDITOR, CallerKind.USER),
-        (None, CallerKind.SECRET_KEY),
-        (None, CallerKind.PUBLISHABLE_KEY),
-    ],
-)
+@pytest.mark.parametrize(("role", "kind"), NO_ADMINISTRATORS)
 @pytest.mark.parametrize(("method", "path", "body"), MEMBER_PATHS)
 async def test_others_than_administrators_are_refused(
     door: Door, acme: Tenant, method: str, path: str, body: object, role: Role | None, kind: CallerKind

@@ -16,6 +16,7 @@ from inhabited import call_as, inhabit
 from served import Connection, Served, fleet
 from watchword.app import Application
 from watchword.observe import Log
+from withdrawals import EVERYWHERE, ME, PRODUCTS, Withdrawal
 from world import World, make_settings
 
 
@@ -37,36 +38,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield Shop(server, world, server.connect_to_each(2))
 
 
-class Withdrawal(NamedTuple):
-    """Who asks for what, and which request is answered differently from then on."""
-
-    name: str
-    who: str
-    request: str
-    body: object
-    ended: str
-    then: str
-    before: int
-    after: int
-    sent: object = None
-    undo: object = None
-
-
-ME = "GET /api/users/me"
-PRODUCTS = "GET /api/products"
-MAKE = "POST /api/products"
-TEA = {"name": "Tea", "price": 1}
-
 # In any order: each ends something of its own, and what others use too is given back.
 WITHDRAWALS = (
-    Withdrawal("logout", "viewer_a", "POST /api/users/logout", None, "viewer_a", ME, 200, 401),
+    *EVERYWHERE,
     Withdrawal("session ended", "outsider", "DELETE /api/users/sessions/{session_outsider}", None, "outsider", ME, 200, 401),
-    Withdrawal("key revoked", "admin_a", "DELETE /api/keys/{key_sk_live_a}", None, "sk_live_a", PRODUCTS, 200, 401),
-    Withdrawal("key disabled", "admin_a", "PATCH /api/keys/{key_pk_live_a}", {"disabled": True}, "pk_live_a", PRODUCTS, 200, 401),
     Withdrawal("key narrowed", "admin_a", "PATCH /api/keys/{key_sk_test_a}", {"scopes": ["keys:read"]}, "sk_test_a", PRODUCTS, 200, 403),
     Withdrawal("key rotated", "admin_a", "POST /api/keys/{key_pk_test_a}/rotate", {"overlap_seconds": 0}, "pk_test_a", PRODUCTS, 200, 401),
     Withdrawal("own key revoked", "sk_live_b", "POST /api/keys/self-revoke", None, "sk_live_b", PRODUCTS, 200, 401),
-    Withdrawal("role lowered", "admin_a", "PATCH /api/tenants/{tenant_a}/members/{user_editor_a}", {"role": "tenant-viewer"}, "editor_a", MAKE, 201, 403, TEA),
     Withdrawal("member removed", "admin_b", "DELETE /api/tenants/{tenant_b}/members/{user_viewer_b}", None, "viewer_b", PRODUCTS, 200, 403),
     Withdrawal("tenant disabled, its key", "super", "PATCH /api/tenants/{tenant_b}", {"disabled": True}, "pk_live_b", PRODUCTS, 200, 401, None, {"disabled": False}),
     Withdrawal("tenant disabled, its member", "super", "PATCH /api/tenants/{tenant_a}", {"disabled": True}, "admin_a", PRODUCTS, 200, 403, None, {"disabled": False}),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
@@ -91,12 +92,19 @@ def act_on_client(
 
     async def find_and_work(application: Application) -> Result:
         owner = await get_tenant(application, tenant)
-        try:
+        with named_if_missing(owner, f"OAuth client {client_id}"):
             return await work(application, owner)
-        except NotFoundError:
-            raise NotFoundError(f"{owner.slug} has no OAuth client {client_id}") from None
 
     return act(data, find_and_work)
+
+
+@contextlib.contextmanager
+def named_if_missing(owner: Tenant, what: str) -> Iterator[None]:
+    """Say what the tenant does not have, where the work within does not find it."""
+    try:
+        yield
+    except NotFoundError:
+        raise NotFoundError(f"{owner.slug} has no {what}") from None
 
 
 async def get_user(application: Application, wanted: str) -> User:

@@ -17,9 +17,9 @@ from watchword.commands.acting import (
     act,
     get_tenant,
     get_user,
+    named_if_missing,
 )
 from watchword.commands.output import Row, moment, note, show_rows
-from watchword.errors import NotFoundError
 from watchword.oauth.client_models import EndedGrants, ListedGrant
 from watchword.tenants.actor import OPERATOR
 
@@ -69,10 +69,8 @@ def end(
     async def work(application: Application) -> EndedGrants:
         owner = await get_tenant(application, tenant)
         now_ms = application.clock.now_ms()
-        try:
+        with named_if_missing(owner, f"living grant {grant_id}"):
             return await application.oauth.grant_overview.end(owner.id, grant_id, actor=OPERATOR, now_ms=now_ms)
-        except NotFoundError:
-            raise NotFoundError(f"{owner.slug} has no living grant {grant_id}") from None
 
     for ended in act(data, work).ids:
         note(f"{ended} has ended.")

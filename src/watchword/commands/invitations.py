@@ -16,9 +16,9 @@ from watchword.commands.acting import (
     TenantOption,
     act,
     get_tenant,
+    named_if_missing,
 )
 from watchword.commands.output import Row, moment, note, say, show_rows
-from watchword.errors import NotFoundError
 from watchword.tenants.actor import OPERATOR
 from watchword.tenants.models import CreateInvitation, Invitation, TenantRole
 
@@ -88,10 +88,8 @@ def withdraw(
     async def work(application: Application) -> Invitation:
         found = await get_tenant(application, tenant)
         now_ms = application.clock.now_ms()
-        try:
+        with named_if_missing(found, f"open invitation {invitation_id}"):
             return await application.invitations.withdraw(found.id, invitation_id, actor=OPERATOR, now_ms=now_ms)
-        except NotFoundError:
-            raise NotFoundError(f"{found.slug} has no open invitation {invitation_id}") from None
 
     note(f"The invitation of {act(data, work).email} is withdrawn.")
 

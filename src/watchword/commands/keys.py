@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -32,14 +30,13 @@ from watchword.commands.acting import (
     TenantOption,
     act,
     get_tenant,
+    named_if_missing,
     read_secret,
 )
 from watchword.commands.output import Row, moment, note, say, show_json, show_rows
 from watchword.commands.scan_rules import scan_rules
 from watchword.credentials.api_key import KeyMode
-from watchword.errors import NotFoundError
 from watchword.tenants.actor import OPERATOR
-from watchword.tenants.models import Tenant
 
 IdArgument = Annotated[str, typer.Argument(metavar="KEY_ID", show_default=False)]
 ScopeOption = Annotated[list[str] | None, typer.Option("--scope", metavar="SCOPE", help="Like products:read.")]
@@ -140,7 +137,7 @@ def rotate(
 
     async def work(application: Application) -> Rotation:
         owner = await get_tenant(application, tenant)
-        with _named(owner, key_id):
+        with named_if_missing(owner, f"key {key_id}"):
             return await application.api_keys.rotate(
                 owner.id,
                 key_id,
@@ -159,7 +156,7 @@ def revoke(key_id: IdArgument, tenant: TenantOption = None, data: DataOption = N
 
     async def work(application: Application) -> None:
         owner = await get_tenant(application, tenant)
-        with _named(owner, key_id):
+        with named_if_missing(owner, f"key {key_id}"):
             await application.api_keys.revoke(owner.id, key_id, actor=OPERATOR, now_ms=application.clock.now_ms())
 
     act(data, work)
@@ -226,15 +223,6 @@ def _read_jwk(path: Path | None) -> dict[str, Any] | None:
     if not isinstance(jwk, dict):
         raise CommandError(f"--dpop-jwk: {path} holds no JSON object that can be read")
     return jwk
-
-
-@contextlib.contextmanager
-def _named(owner: Tenant, key_id: str) -> Iterator[None]:
-    """Say which key was not found, and where."""
-    try:
-        yield
-    except NotFoundError:
-        raise NotFoundError(f"{owner.slug} has no key {key_id}") from None
 
 
 def _row(listed: ListedKey, now_ms: int) -> Row:
