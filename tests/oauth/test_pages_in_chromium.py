@@ -334,6 +334,36 @@ async def test_a_client_sends_the_browser_on_to_another_site(chromium: Browser, 
         assert not [complaint for complaint in seen.complaints if "form-action" in complaint]
 
 
+async def test_a_client_hears_from_the_window_that_it_opened(chromium: Browser, installation: Api) -> None:
+    """A client that opens the request in a window of its own is told there: no page on the way cuts the two off."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = await reader.readline()
+        page = b"<script>opener.postMessage(location.search, '*')</script>" if b"/callback" in line else b"<p>Client"
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n" + page)
+        writer.close()
+
+    async with (
+        await asyncio.start_server(answer, "127.0.0.1", 0) as server,
+        opened(chromium, installation, scripts=True) as seen,
+    ):
+        site = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        app = await add_app(installation, redirect_uris=(f"{site}/callback",))
+        path = authorize_path(app, redirect_uri=f"{site}/callback")
+        await seen.page.goto(site)
+        async with seen.page.expect_popup() as opening:
+            await seen.page.evaluate(
+                "address => { window.other = open(address, 'other', 'popup');"
+                " addEventListener('message', event => { window.told = event.data; }); }",
+                f"{str(installation.client.base_url).rstrip('/')}{path}",
+            )
+        other = Seen(await opening.value, installation, "other")
+        await other.sign_in()
+        assert await seen.page.evaluate("() => other.closed") is False
+        await other.page.click("button[value=allow]")
+        await seen.page.wait_for_function("() => (window.told || '').startsWith('?code=')")
+
+
 async def test_no_site_can_show_a_page_in_a_frame(chromium: Browser, installation: Api) -> None:
     """A page in another site's frame stays empty: nothing can be laid over its buttons (RFC 9700 §4.16)."""
     address = f"{str(installation.client.base_url).rstrip('/')}/oauth/sign-in"

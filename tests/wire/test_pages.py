@@ -152,6 +152,8 @@ def test_a_form_may_lead_to_where_its_answer_goes(pages: Pages, target: str, sou
     """A form's targets open the policy to their scheme, and to https: a client's site sends the browser on to others."""
     response = pages.render_page("signed_out", "en", form_targets=(target,), sign_in_href="/")
     assert policy_of(response)["form-action"] == f"'self' {source}"
+    # Its client may have opened it in a window of its own, and waits there for the answer.
+    assert b"cross-origin-opener-policy" not in dict(response.header_pairs())
     assert set(policy_of(response)) == set(policy_of(sign_in(pages)))
 
 

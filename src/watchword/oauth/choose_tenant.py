@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from watchword.credentials.session_token import SessionProof
-from watchword.oauth.page_kit import PageKit
+from watchword.oauth.page_kit import PageKit, targets_behind
 from watchword.oauth.page_session import Visit
 from watchword.wire.pages import Pages, redirect_to
 from watchword.wire.response import Response
@@ -24,4 +24,10 @@ class TenantChoice:
         choices = [
             {"href": href, "name": (await self._kit.get_tenant(tenant_id)).name} for tenant_id, href in hrefs.items()
         ]
-        return self._pages.render_page("choose_tenant", visit.language, choices=choices, email=user.email)
+        return self._pages.render_page(
+            "choose_tenant",
+            visit.language,
+            form_targets=targets_behind(f"/oauth/{page}"),
+            choices=choices,
+            email=user.email,
+        )

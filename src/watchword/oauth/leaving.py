@@ -43,7 +43,7 @@ def show_leaving(
         language,
         brand=brand,
         lines=lines,
-        form_targets=() if fields is None else (address,),
+        form_targets=(address,),
         address=address,
         destination=shown_destination(address),
         reason=reason,

@@ -29,9 +29,11 @@ LANGUAGES: Final[tuple[Language, ...]] = ("en", "ko")
 _STYLE_FILE: Final = "pages.css"
 _SCRIPT_FILE: Final = "form_post.js"
 _PAGE_LINES: Final = (
-    b"content-type: text/html; charset=utf-8\r\nx-frame-options: DENY\r\ncross-origin-opener-policy: same-origin\r\n"
-    b"vary: Origin, Accept-Language, Cookie\r\n"
+    b"content-type: text/html; charset=utf-8\r\nx-frame-options: DENY\r\nvary: Origin, Accept-Language, Cookie\r\n"
 ) + NO_STORE
+_ALONE: Final = b"cross-origin-opener-policy: same-origin\r\n"
+"""Cuts a page off from the window that opened it; a client that opened one on the way to itself would wait in vain."""
+
 _FILE_LINES: Final = b"cache-control: public, max-age=31536000, immutable\r\n"
 """For files whose address changes with their bytes."""
 
@@ -93,12 +95,13 @@ class Pages:
 
         ``form_targets`` are addresses besides this server that sending a form of the page may lead to: browsers
         hold every redirect behind a form to the policy too (CSP Level 3 §6.4.1), a client's own redirects with them.
+        A page that has them keeps the window that opened it; every other is cut off from it.
         """
         words = self._words[language]
         body = self._environment.get_template(f"{name}.html").render(
             values, brand=brand, language=language, say=words.say, has_text=words.texts.__contains__
         )
-        policy = _policy(brand, form_targets, with_script=with_script)
+        policy = _policy(brand, form_targets, with_script=with_script) + (b"" if form_targets else _ALONE)
         return Response(status, body.encode(), _PAGE_LINES + header_line("content-language", language) + policy + lines)
 
     def warm(self) -> None:
