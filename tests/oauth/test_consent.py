@@ -155,6 +155,12 @@ async def test_the_question_cannot_be_framed_and_leads_only_home_or_over_https(a
     assert page.headers["x-frame-options"] == "DENY"
 
 
+async def test_scopes_of_other_servers_are_not_asked_for(api: Api, browser: Browser) -> None:
+    """What is no scope here is left out of the question and of the answer (OpenID Connect Core §3.1.2.1)."""
+    page = await question(browser, await add_app(api), scope="openid groups https://else.example/read products:read")
+    assert re.findall(r"<li>(.*?)</li>", page.text) == ["Know that it is you", "Read products"]
+
+
 @pytest.mark.parametrize(
     ("language", "texts"),
     [

@@ -121,7 +121,6 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [ClientKey().private_jwk]}},
         "invalid_client_metadata",
     ),
-    "an unknown scope": ({"scope": "everything"}, "invalid_client_metadata"),
     "a vast scope": ({"scope": "a:read " * 1000}, "invalid_client_metadata"),
     "a logo by script": ({"logo_uri": "javascript:alert(1)"}, "invalid_client_metadata"),
     "a page in the clear": ({"client_uri": "http://app.example/"}, "invalid_client_metadata"),
@@ -377,6 +376,13 @@ async def test_the_registered_scope_is_where_a_client_begins(open_api: Api) -> N
     assert "Everything" not in page.text
     page = await browser.get(authorize_path(client_id, scope="products:read products:write"))
     assert "asks for access" in page.text
+
+
+@pytest.mark.parametrize(("scope", "kept"), [("claudeai", None), ('groups openid orders:* "', "openid orders:*")])
+async def test_scopes_of_other_servers_are_left_out(open_api: Api, scope: str, kept: str | None) -> None:
+    """A client that names scopes which are none here is registered without them, and told so (RFC 7591 §3.2.1)."""
+    made = await register(open_api, scope=scope)
+    assert (made.status_code, made.json().get("scope")) == (201, kept)
 
 
 async def test_an_administrator_bounds_what_a_registered_client_may_have(open_api: Api) -> None:

@@ -14,6 +14,7 @@ from watchword.concealed import Concealed
 from watchword.errors import InvalidFieldsError
 from watchword.oauth.client_metadata import DEVICE_CODE_GRANT, ClientDraft, require_scope_list, require_settings
 from watchword.oauth.models import ClientSettings, ClientSource, OAuthClient
+from watchword.oauth.scopes import is_known_scope
 from watchword.oauth_errors import InvalidClientMetadataError, UnregistrableRedirectUriError
 from watchword.tenants.names import require_name
 
@@ -197,7 +198,8 @@ def _draft_of(metadata: ClientMetadata, source: ClientSource) -> ClientDraft:
 def _settings_of(metadata: ClientMetadata, method: str) -> ClientSettings:
     values = {
         "authentication_method": method,
-        "default_scopes": require_scope_list((metadata.scope or "").split()),
+        # Scopes of other servers are left out, as the answer then says (RFC 7591 §2, §3.2.1).
+        "default_scopes": require_scope_list(filter(is_known_scope, (metadata.scope or "").split())),
         "redirect_uris": tuple(metadata.redirect_uris or ()),
         "post_logout_redirect_uris": tuple(metadata.post_logout_redirect_uris or ()),
         "jwks": metadata.jwks,

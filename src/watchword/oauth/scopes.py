@@ -29,14 +29,15 @@ def parse_scope(text: str | None) -> tuple[str, ...]:
     Raises:
         InvalidScopeError: a scope is malformed or none of ours.
     """
-    scopes = tuple(dict.fromkeys((text or "").split(" "))) if text else ()
-    scopes = tuple(scope for scope in scopes if scope)
-    if len(scopes) > _SCOPES_MAX:
-        raise InvalidScopeError("Too many scopes")
-    for scope in scopes:
-        if _TOKEN.fullmatch(scope) is None or not (scope in IDENTITY_SCOPES or SCOPE_PATTERN.fullmatch(scope)):
-            raise InvalidScopeError
+    scopes = _split(text)
+    if not all(is_known_scope(scope) for scope in scopes):
+        raise InvalidScopeError
     return scopes
+
+
+def is_known_scope(scope: str) -> bool:
+    """Say whether a scope is one of ours, whoever may have it."""
+    return scope in IDENTITY_SCOPES or SCOPE_PATTERN.fullmatch(scope) is not None
 
 
 def require_scopes(client: OAuthClient, asked: str | None) -> tuple[str, ...]:
@@ -81,11 +82,16 @@ def narrow_scopes(client: OAuthClient, granted: tuple[str, ...], asked: str | No
 def require_user_scopes(client: OAuthClient, asked: str | None) -> tuple[str, ...]:
     """Return the scopes that a client may ask a user for; those about the user count as its own where nothing narrows it.
 
+    Scopes of other servers are left out (OpenID Connect Core §3.1.2.1), as the token's answer then says.
+
     Raises:
-        InvalidScopeError: one of them is malformed, unknown, or more than the client may have.
+        InvalidScopeError: one of them is malformed or more than the client may have, or none is known.
     """
     allowed = (*ALL_OF_API, *IDENTITY_SCOPES) if client.scopes is None else client.scopes
-    scopes = parse_scope(asked)
+    named = _split(asked)
+    scopes = tuple(scope for scope in named if is_known_scope(scope))
+    if named and not scopes:
+        raise InvalidScopeError
     if not scopes:
         own = tuple(scope for scope in client.settings.default_scopes if is_covered(scope, allowed))
         return own or (ALL_OF_API if client.scopes is None else client.scopes)
@@ -101,3 +107,12 @@ def require_within(scopes: tuple[str, ...], allowed: tuple[str, ...]) -> None:
     """
     if not all(is_covered(scope, allowed) for scope in scopes):
         raise InvalidScopeError
+
+
+def _split(text: str | None) -> tuple[str, ...]:
+    scopes = tuple(scope for scope in dict.fromkeys((text or "").split(" ")) if scope)
+    if len(scopes) > _SCOPES_MAX:
+        raise InvalidScopeError("Too many scopes")
+    if any(_TOKEN.fullmatch(scope) is None for scope in scopes):
+        raise InvalidScopeError
+    return scopes
