@@ -178,6 +178,7 @@ MET = [
     Met(name="no such method", method="PUT", status=405, body=body_of("This method is not allowed here", "MethodNotAllowed", "METHOD_NOT_ALLOWED")),
     Met(name="no such method of an OAuth endpoint", path="/oauth/token", status=405, body={"error": "invalid_request", "error_description": "This method is not allowed here"}),
     Met(name="no such OAuth endpoint", method="POST", path="/t/tenant-a/oauth/tokens", status=404, body={"error": "invalid_request", "error_description": "The requested resource was not found"}),
+    Met(name="a name that no description may hold", method="POST", path="/oauth/register", content='{"한\\"x": 1, "한\\"x": 2}'.encode(), status=400, body={"error": "invalid_request", "error_description": "The body has the name ??x twice in one object"}),
     Met(name="a name that only begins so", path="/oauthority", status=404, body=body_of("The requested resource was not found", "NotFound", "NOT_FOUND")),
     Met(name="a slug taken", method="POST", path="/api/tenants", who="super", json={"name": "X", "slug": "tenant-a"}, status=409, body=body_of("The slug tenant-a is taken", "Conflict", "CONFLICT")),
     Met(name="a member already", method="POST", path="/api/tenants/{tenant_a}/invitations", who="admin_a", json={"email": "viewer.a@example.com"}, status=409, body=body_of("The owner of this e-mail address is a member already", "Conflict", "CONFLICT")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -13,6 +14,9 @@ _LINES_OF_THE_UNREAD: Final = (
     b"x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\n"
     b"content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n"
 )
+
+_NOT_DESCRIBING: Final = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
+"""What an ``error_description`` never holds (RFC 6749 §5.2), though a name that came along may."""
 
 
 def problem_response(error: WatchwordError, style: ErrorStyle = "document") -> Response:
@@ -41,7 +45,7 @@ def _render_plain(kind: type[WatchwordError], headers: tuple[tuple[str, str], ..
 def _render(error: WatchwordError, style: ErrorStyle) -> Response:
     lines = b"".join(header_line(name, value) for name, value in error.headers)
     if style == "oauth":
-        body: object = {"error": error.oauth_code, "error_description": error.message}
+        body: object = {"error": error.oauth_code, "error_description": _NOT_DESCRIBING.sub("?", error.message)}
     else:
         extensions = {"code": error.code, **error.extensions}
         body = {"errors": [{"message": error.message, "name": error.name, "extensions": extensions}]}
