@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -199,6 +200,16 @@ async def test_security_headers_stand_on_the_docs_page(shared: Api) -> None:
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
+
+
+async def test_every_link_on_the_docs_page_leads_somewhere(shared: Api) -> None:
+    """The type of each field is described on the page itself, and what a parameter means stands beside it."""
+    page = (await shared.call("GET", "/docs")).text
+    places = re.findall(r' id="([^"]+)"', page)
+    assert len(places) == len(set(places))
+    assert set(re.findall(r' href="#([^"]+)"', page)) <= set(places)
+    assert '<td><a href="#type-useranswer">UserAnswer</a></td>' in page
+    assert "The first page is 1." in page
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import logging.config
 import re
 import tomllib
 from collections.abc import Iterator
@@ -47,6 +48,8 @@ def pyproject() -> dict[str, Any]:
 def test_layers_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rooms import downwards only, never a neighbour, and each library only in its home."""
     monkeypatch.chdir(ROOT)
+    # It would switch off the loggers that other tests listen to.
+    monkeypatch.setattr(logging.config, "dictConfig", dict)
     assert lint_imports(no_cache=True) == EXIT_STATUS_SUCCESS
 
 

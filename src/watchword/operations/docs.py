@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from functools import cached_property
 from typing import Any, Final
 
@@ -76,6 +77,8 @@ def _render(document: dict[str, Any]) -> str:
         f'<section id="{_anchor(tag)}"><h2>{html.escape(tag)}</h2>{"".join(entries)}</section>'
         for tag, entries in sections.items()
     )
+    contents += '<li><a href="#types">Types</a></li>'
+    body += f'<section id="types"><h2>Types</h2>{_types(document)}</section>'
     info = document["info"]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -101,7 +104,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
     if operation.get("parameters"):
         rows = "".join(
             f"<tr><td><code>{html.escape(parameter['name'])}</code></td><td>{parameter['in']}</td>"
-            f"<td>{html.escape(_type_of(parameter['schema'], document))}</td></tr>"
+            f"<td>{_type_of(parameter['schema'])}</td><td>{_text(parameter.get('description', ''))}</td></tr>"
             for parameter in operation["parameters"]
         )
         parts.append(f"<h3>Parameters</h3><table>{rows}</table>")
@@ -121,27 +124,41 @@ def _fields(schema: dict[str, Any], document: dict[str, Any]) -> str:
     resolved = _resolve(schema, document)
     properties = resolved.get("properties")
     if not properties:
-        return f"<p>{html.escape(_type_of(resolved, document))}</p>"
+        return f"<p>{_type_of(resolved)}</p>"
     required = set(resolved.get("required", ()))
     rows = "".join(
         f"<tr><td><code>{html.escape(name)}</code>{' *' if name in required else ''}</td>"
-        f"<td>{html.escape(_type_of(field, document))}</td></tr>"
+        f"<td>{_type_of(field)}</td></tr>"
         for name, field in properties.items()
     )
     return f"<table>{rows}</table>"
 
 
-def _type_of(schema: dict[str, Any], document: dict[str, Any]) -> str:
+def _types(document: dict[str, Any]) -> str:
+    """Describe every type that has a name, once, where the types of fields lead to."""
+    return "".join(
+        f'<h3 id="type-{_anchor(name)}">{html.escape(name)}</h3><p>{_text(schema.get("description", ""))}</p>'
+        f"{_fields(schema, document)}"
+        for name, schema in sorted(document["components"]["schemas"].items())
+    )
+
+
+def _type_of(schema: dict[str, Any]) -> str:
     if "$ref" in schema:
-        return str(schema["$ref"]).rpartition("/")[2]
+        name = str(schema["$ref"]).rpartition("/")[2]
+        return f'<a href="#type-{_anchor(name)}">{html.escape(name)}</a>'
     if "anyOf" in schema:
-        return " or ".join(_type_of(choice, document) for choice in schema["anyOf"])
+        return " or ".join(_type_of(choice) for choice in schema["anyOf"])
     if "enum" in schema:
-        return " | ".join(str(value) for value in schema["enum"])
+        return html.escape(" | ".join(str(value) for value in schema["enum"]))
     if schema.get("type") == "array":
-        return f"list of {_type_of(schema.get('items', {}), document)}"
+        return f"list of {_type_of(schema.get('items', {}))}"
     kind = schema.get("type", "any")
-    return " or ".join(kind) if isinstance(kind, list) else str(kind)
+    return html.escape(" or ".join(kind) if isinstance(kind, list) else str(kind))
+
+
+def _text(description: str) -> str:
+    return re.sub("``(.+?)``", r"<code>\1</code>", html.escape(description))
 
 
 def _resolve(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
