@@ -164,6 +164,14 @@ async def test_no_origin(tmp_path: Path) -> None:
     assert found["CORS"].remedy.startswith("watchword tenants change")
 
 
+@pytest.mark.parametrize(("network", "is_everyone"), [("0.0.0.0/0", True), ("::/0", True), ("10.0.0.0/8", False)])
+async def test_a_proxy_that_is_everyone(tmp_path: Path, network: str, *, is_everyone: bool) -> None:
+    """Trust in every address is no trust in a proxy, and has to be mended."""
+    texts = {"WATCHWORD_BEHIND_PROXY": network, "WATCHWORD_PUBLIC_URL": "https://api.example.com"}
+    found = await look(settings_of(tmp_path, **texts), SetClock())
+    assert ("proxy" in found and found["proxy"].verdict == "bad") is is_everyone
+
+
 async def test_too_many_workers_and_connections(tmp_path: Path) -> None:
     """More workers than cores, and more connections than files may be open, are noticed."""
     texts = {"WATCHWORD_WORKERS": "64", "WATCHWORD_CONNECTIONS_PER_ADDRESS": "100000"}

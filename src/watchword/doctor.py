@@ -152,6 +152,10 @@ def _mail(settings: Settings) -> Iterator[Finding]:
 
 
 def _proxy(settings: Settings) -> Iterator[Finding]:
+    for network in settings.behind_proxy:
+        if network.prefixlen == 0:
+            seen = f"{network} is everyone: whoever reaches this port may name any client address"
+            yield Finding("proxy", "bad", seen, "set WATCHWORD_BEHIND_PROXY to the network of the proxy alone")
     if settings.behind_proxy and settings.public_url is None:
         yield Finding(
             "public URL",
