@@ -74,7 +74,9 @@ async def test_without_refresh_the_access_lasts_as_long_as_its_token(api: Api, b
     """A client that may not refresh is shown with the life of an access token, and with the end of the session."""
     app = await add_app(api, grants=("authorization_code",))
     page = await question(browser, app)
-    assert "The access lasts 10 minutes at most. It ends when you sign out here or your sign-in runs out.</p>" in page.text
+    assert (
+        "The access lasts 10 minutes at most. It ends when you sign out here or your sign-in runs out.</p>" in page.text
+    )
 
 
 @pytest.mark.parametrize(
