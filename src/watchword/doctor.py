@@ -24,7 +24,7 @@ from watchword.db.postgres import PostgresDatabase
 from watchword.db.sqlite import SqliteDatabase
 from watchword.errors import ScanTooLongError, WatchwordError
 from watchword.setting_kinds import is_loopback
-from watchword.wire.certificate import SERVER_NAME
+from watchword.wire.certificate_files import SERVER_NAME
 from watchword.wire.tls import certificate_expiry_ms
 
 Verdict = Literal["good", "note", "bad"]

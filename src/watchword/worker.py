@@ -20,7 +20,8 @@ from watchword.app import Application
 from watchword.clock import SystemClock
 from watchword.config import Settings, settings_from_texts
 from watchword.supervisor import Handover
-from watchword.wire.certificate import CertificateFiles, prepare_certificate
+from watchword.wire.certificate import prepare_certificate
+from watchword.wire.certificate_files import CertificateFiles
 from watchword.wire.listeners import Sockets, run, serve, sockets_from_descriptors
 
 Preparation = Callable[[Application], Awaitable[None]]

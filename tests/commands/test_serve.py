@@ -21,7 +21,7 @@ import pytest
 from commands.conftest import Run, Said
 from watchword.commands.banner import Banner, show_banner, try_lines
 from watchword.commerce.life_cycle import STATUSES
-from watchword.wire.certificate import AUTHORITY_NAME
+from watchword.wire.certificate_files import AUTHORITY_NAME
 
 DATA = Path("watchword-data")
 PASSWORD = "correct horse battery\n"

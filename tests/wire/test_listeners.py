@@ -22,7 +22,8 @@ from watchword.config import SettingError, Settings, load_settings
 from watchword.observe import Log
 from watchword.wire import listeners
 from watchword.wire.asgi import Message, Receive, Send
-from watchword.wire.certificate import AUTHORITY_NAME, CertificateFiles, prepare_certificate
+from watchword.wire.certificate import prepare_certificate
+from watchword.wire.certificate_files import AUTHORITY_NAME, CertificateFiles
 from watchword.wire.listeners import (
     Sockets,
     bind_sockets,

@@ -13,7 +13,8 @@ import pytest
 from cryptography import x509
 
 from support import START_MS
-from watchword.wire.certificate import AUTHORITY_KEY_NAME, AUTHORITY_NAME, OWN_NAMES, SERVER_NAME, proves_itself
+from watchword.wire.certificate import proves_itself
+from watchword.wire.certificate_files import AUTHORITY_KEY_NAME, AUTHORITY_NAME, OWN_NAMES, SERVER_NAME
 from watchword.wire.tls import certificate_expiry_ms, ensure_development_certificate
 
 DAY_MS = 86_400_000

@@ -21,7 +21,8 @@ from watchword.db.generations import Generations
 from watchword.demo import DEMO_ENV_NAME, DEMO_SLUG, Where, ensure_demo
 from watchword.observe import Log
 from watchword.supervisor import Supervisor
-from watchword.wire.certificate import AUTHORITY_NAME, CertificateFiles, prepare_certificate
+from watchword.wire.certificate import prepare_certificate
+from watchword.wire.certificate_files import AUTHORITY_NAME, CertificateFiles
 from watchword.wire.listeners import HTTP_HOST, Sockets, bind_sockets, make_tls_context, run
 from watchword.worker import serve_application
 

@@ -13,31 +13,20 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import msgspec
-
 from watchword.config import Settings
-
-AUTHORITY_NAME: Final = "ca.pem"
-AUTHORITY_KEY_NAME: Final = "ca-key.pem"
-SERVER_NAME: Final = "server.pem"
-
-OWN_NAMES: Final = ("localhost", "127.0.0.1", "::1")
-"""The names every development certificate is for."""
-
-RENEW_DAYS: Final = 60
-"""A certificate with less left is made anew at the next start."""
+from watchword.wire.certificate_files import (
+    AUTHORITY_KEY_NAME,
+    AUTHORITY_NAME,
+    OWN_NAMES,
+    RENEW_DAYS,
+    SERVER_NAME,
+    CertificateFiles,
+)
 
 _EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
 _DAY_MS: Final = 86_400_000
 _ROUNDS_MAX: Final = 4
 """A handshake is over after two exchanges; a broken one must end too."""
-
-
-class CertificateFiles(msgspec.Struct, frozen=True):
-    """Where a server's certificate chain and key stand (one file may hold both)."""
-
-    certificate: Path
-    key: Path
 
 
 def prepare_certificate(settings: Settings, now_ms: int) -> CertificateFiles | None:

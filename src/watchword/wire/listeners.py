@@ -19,7 +19,7 @@ from watchword.clock import Clock
 from watchword.config import SettingError, Settings
 from watchword.observe import Log
 from watchword.wire.asgi import Message, Receive, Send
-from watchword.wire.certificate import CertificateFiles
+from watchword.wire.certificate_files import CertificateFiles
 from watchword.wire.fast_lane import FastLaneProtocol
 
 HTTP_HOST: Final = "127.0.0.1"

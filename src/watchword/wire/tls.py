@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from watchword.data_directory import only_one, write_private_file
-from watchword.wire.certificate import (
+from watchword.wire.certificate_files import (
     AUTHORITY_KEY_NAME,
     AUTHORITY_NAME,
     OWN_NAMES,
