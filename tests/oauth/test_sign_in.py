@@ -195,6 +195,8 @@ async def test_signing_in_leads_on_to_pages_of_our_own(api: Api, browser: Browse
         ("/t/tenant-a/oauth/authorize?redirect_uri=http%3A%2F%2F127.0.0.1%2F", "'self' http: https:;"),
         ("/oauth/authorize?redirect_uri=com.example.app%3A%2Fcb", "'self' com.example.app: https:;"),
         ("/oauth/authorize?redirect_uri=%3B+script-src+*%3A", "'self' https:;"),
+        ("/oauth/authorize?redirect_uri=javascript%3Aalert(1)", "'self' https:;"),
+        ("/oauth/authorize?redirect_uri=http%3A%2F%2Fevil.example%2F", "'self' https:;"),
         ("/oauth/account", "'self';"),
         ("https://evil.example/oauth/authorize?x", "'self';"),
     ],

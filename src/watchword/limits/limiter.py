@@ -118,7 +118,7 @@ class Limiter:
             RateLimitExceededError: one of them is used up; what was taken from the others stays taken.
         """
         verdict = None
-        own = caller.key_per_minute or self._of_holders.get(caller.holder)
+        own = self._of_holders.get(caller.holder) if caller.key_per_minute is None else caller.key_per_minute
         if own is not None:
             verdict = await self._take(Policy(caller.holder, own, MINUTE), caller.holder_id, now_ms)
         plan = self._plans[caller.plan]

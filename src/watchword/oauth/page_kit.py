@@ -12,6 +12,7 @@ from markupsafe import Markup
 from watchword.db.database import Database
 from watchword.errors import NotFoundError
 from watchword.oauth.models import OFFLINE_ACCESS, OAuthClient
+from watchword.oauth.redirect_uris import may_be_registered
 from watchword.oauth.scopes import IDENTITY_SCOPES
 from watchword.tenants.models import Tenant
 from watchword.tenants.queries import find_tenant, find_tenant_by_slug
@@ -140,5 +141,5 @@ def targets_behind(path: str | None) -> tuple[str, ...]:
     page, _, query = (path or "").partition("?")
     if not page.endswith("/oauth/authorize"):
         return ()
-    # Not looked up, as nobody says here whose it is: no more than its scheme gets into the policy.
-    return tuple(parse_qs(query).get("redirect_uri", ("https:",)))
+    # Not looked up, as nobody says here whose it is: no more than its scheme gets into the policy, and none of a script.
+    return (*filter(may_be_registered, parse_qs(query).get("redirect_uri", ())), "https:")

@@ -100,6 +100,11 @@ def is_registered(presented: str, registered: tuple[str, ...]) -> bool:
     return loopback is not None and any(loopback == _without_port(one) for one in registered)
 
 
+def may_be_registered(uri: str) -> bool:
+    """Say whether a URI is one that a client can have; not whether one has it."""
+    return not _fault(uri)
+
+
 def is_on_own_machine(uri: str) -> bool:
     """Say whether a URI leads to the machine of whoever follows it (RFC 8252 §7.3)."""
     return _LOOPBACK.fullmatch(uri) is not None
