@@ -11,6 +11,7 @@ from browser import Browser
 from grants_rig import GrantsRig
 from https_site import Site, open_site
 from oauth_exchange import EXCHANGE
+from oauth_tenants import allow
 from oauth_world import add_client
 from support import SetClock
 from watchword.db.database import Database
@@ -33,6 +34,13 @@ async def service(api: Api) -> str:
 def browser(api: Api) -> Browser:
     """A browser that nobody is signed in with."""
     return Browser(api)
+
+
+@pytest.fixture
+async def registering(api: Api) -> Api:
+    """The door of an installation whose tenant a lets everybody register."""
+    await allow(api, client_registration="open")
+    return api
 
 
 @pytest.fixture
